@@ -1,0 +1,105 @@
+# Sallyport. `make help` lists the doors. Flavours: CC=clang, SAN=1 (ASan+UBSan), V=1 (print commands).
+# Sources are found by folder: a new file needs no line here.
+
+.DEFAULT_GOAL := all
+SHELL   := /bin/bash
+VERSION := 0.1.0
+PREFIX  ?= /usr
+DESTDIR ?=
+BUILD   := build
+Q       := $(if $(V),,@)
+
+WARN   := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+CFLAGS := -std=c17 -O2 -g -D_GNU_SOURCE -DSALLYPORT_VERSION='"$(VERSION)"' $(WARN) -MMD -MP
+LDFLAGS :=
+include mk/harden.mk
+ifneq ($(SAN),)
+include mk/san.mk
+endif
+CFLAGS  += $(HARDEN) -I. -I$(BUILD)/gen
+LDFLAGS += $(HARDEN_LD)
+
+LIBS_COMMON := -lsodium -lmsgpackc -lseccomp -levent -lsystemd
+LIBS_vaultd   := -llmdb
+LIBS_sealer   := -lssl -lcrypto
+LIBS_auditd   := -llmdb -lcrypto
+LIBS_gatewayd := -levent_openssl -lssl -lcrypto -ljansson -lcyaml
+LIBS_ctl      := -llmdb -lssl -lcrypto -ljansson -lcyaml
+LIBS_provider := -levent_openssl -lssl -lcrypto -ljansson
+LIBS_ALL      := $(sort $(LIBS_vaultd) $(LIBS_sealer) $(LIBS_gatewayd) $(LIBS_ctl))
+
+src = $(sort $(wildcard $(1)))
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+SRC_common   := $(call src,common/*.c)
+SRC_proto    := $(call src,proto/*.c)
+SRC_sealer   := $(call src,vaultd/sealer_*.c vaultd/zygote_*.c)
+SRC_vaultd   := $(filter-out $(SRC_sealer),$(call src,vaultd/*.c))
+SRC_auditd   := $(call src,auditd/*.c)
+SRC_gatewayd := $(call src,gatewayd/*.c)
+SRC_provider := $(call src,ctl/provider_*.c)
+SRC_ctl      := $(filter-out $(SRC_provider),$(call src,ctl/*.c)) $(filter-out auditd/main.c,$(call src,auditd/record.c auditd/chain.c auditd/verify.c auditd/store.c))
+
+BASE_LIBS := $(BUILD)/libproto.a $(BUILD)/libcommon.a
+BIN := $(BUILD)/sallyport-vaultd $(BUILD)/sallyport-sealer $(BUILD)/sallyport-auditd \
+       $(BUILD)/sallyport-gatewayd $(BUILD)/sallyport-demo-provider $(BUILD)/sallyport
+
+.PHONY: all
+all: $(BIN)
+
+# --- policies: text beside the code, one string constant each -----------------
+POLICIES := $(call src,*/*.policy)
+POLICY_C := $(BUILD)/gen/policies.c
+$(POLICY_C): $(POLICIES) mk/policies.sh | $(BUILD)/gen
+	$(Q)bash mk/policies.sh $(BUILD)/gen $(POLICIES)
+$(BUILD)/gen/policies.h: $(POLICY_C)
+$(BUILD)/gen:
+	$(Q)mkdir -p $@
+$(BUILD)/policies.o: $(POLICY_C)
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+# --- objects and libraries ------------------------------------------------------
+$(BUILD)/%.o: %.c | $(BUILD)/gen/policies.h
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/libcommon.a: $(call obj,$(SRC_common)) $(BUILD)/policies.o
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/libproto.a: $(call obj,$(SRC_proto))
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define program
+$(BUILD)/$(1): $(call obj,$(SRC_$(2))) $(BASE_LIBS)
+	@echo "  LD  $$@"
+	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $(call obj,$(SRC_$(2))) $(BASE_LIBS) $(LIBS_$(2)) $(LIBS_COMMON) -o $$@
+endef
+$(eval $(call program,sallyport-vaultd,vaultd))
+$(eval $(call program,sallyport-sealer,sealer))
+$(eval $(call program,sallyport-auditd,auditd))
+$(eval $(call program,sallyport-gatewayd,gatewayd))
+$(eval $(call program,sallyport-demo-provider,provider))
+$(eval $(call program,sallyport,ctl))
+
+include mk/test.mk
+include mk/install.mk
+
+.PHONY: deps run format clean help
+deps: ## install the Debian packages that are missing
+	$(Q)bash mk/deps.sh build
+
+run: ## install what is missing, build, serve the demo on 127.0.0.1:8080
+	$(Q)bash mk/deps.sh build
+	$(Q)$(MAKE) --no-print-directory all
+	$(BUILD)/sallyport up --demo --dir $(or $(DIR),$(BUILD)/demo) --listen $(or $(LISTEN),127.0.0.1:8080)
+
+format: ## lay out the code by .clang-format
+	$(Q)clang-format -i $(call src,*/*.c */*.h tests/*/*.c tests/*/*.h)
+
+clean: ## remove what was built
+	$(Q)rm -rf build build-san build-fuzz
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
