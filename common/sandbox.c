@@ -182,6 +182,8 @@ probe_child(const struct sandbox *s, int (*fn)(void *), void *cookie)
 	struct sigaction sa = {.sa_flags = SA_SIGINFO};
 	sa.sa_sigaction = on_sigsys;
 	sigaction(SIGSYS, &sa, NULL);
+	if (s->in_probe != NULL)
+		s->in_probe();
 	apply_limits(s);
 	apply_landlock(s);
 	sandbox_seccomp_load(s->role, s->policy, SCMP_ACT_TRAP);

@@ -21,6 +21,8 @@ struct sandbox {
 	const int *landlock_dirs; // directories that stay reachable; NULL: none at all
 	size_t landlock_dir_count;
 	bool landlock_tcp;	// may connect and bind TCP (gateway)
+	void (*in_probe)(void); // runs in the probe's child before the filter: what a child
+				// does not inherit (secret memory) is made anew; may be NULL
 	uint64_t max_files;	// RLIMIT_NOFILE
 	uint64_t max_file_size; // RLIMIT_FSIZE in bytes; 0: left as it is
 };

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,32 @@ sock_local_port(int fd)
 }
 
 int
+sock_uid_of(const char *user, uid_t *uid_r)
+{
+	char *end;
+	errno = 0;
+	unsigned long n = strtoul(user, &end, 10);
+	if (user[0] >= '0' && user[0] <= '9' && *end == '\0' && errno == 0 && n < UINT32_MAX) {
+		*uid_r = (uid_t)n;
+		return 0;
+	}
+	FILE *f = fopen("/etc/passwd", "re");
+	if (f == NULL)
+		return -1;
+	int found = -1;
+	for (struct passwd *pw; found < 0 && (pw = fgetpwent(f)) != NULL;) {
+		if (strcmp(pw->pw_name, user) != 0)
+			continue;
+		*uid_r = pw->pw_uid;
+		found = 0;
+	}
+	fclose(f);
+	if (found < 0)
+		errno = ENOENT;
+	return found;
+}
+
+int
 sock_activated(const char *name)
 {
 	char **names = NULL;
@@ -166,9 +193,33 @@ sock_activated(const char *name)
 	return found;
 }
 
+static int notify_fd = -1;
+
+int
+sock_notify_open(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sun;
+	if (path == NULL || path[0] == '\0' || unix_address(path, &sun) != 0)
+		return -1;
+	socklen_t len = sizeof(sun);
+	if (path[0] == '@') { // abstract: a NUL byte instead, and no NUL at the end
+		sun.sun_path[0] = '\0';
+		len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	}
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, len) != 0)
+		fd = close_keep_errno(fd);
+	notify_fd = fd;
+	return fd;
+}
+
 void
 sock_notify(const char *state)
 {
 	// Fails only without a service manager, which is a legal way to run.
-	(void)sd_notify(0, state);
+	if (notify_fd >= 0)
+		(void)!write(notify_fd, state, strlen(state));
+	else
+		(void)sd_notify(0, state);
 }

@@ -16,9 +16,18 @@ int sock_accept(int listener) MUST_CHECK;			  // -1 with EAGAIN when none waits
 int sock_peer_uid(int fd, uid_t *uid_r, pid_t *pid_r) MUST_CHECK; // SO_PEERCRED
 uint16_t sock_local_port(int fd);
 
+// "1000", or the name of a user in /etc/passwd (that file alone: other name services
+// would leave descriptors open behind the sandbox's back).
+int sock_uid_of(const char *user, uid_t *uid_r) MUST_CHECK;
+
 // Descriptor passed by systemd (or by `sallyport up`) under this name in
 // LISTEN_FDNAMES, or -1. Removes nothing from the environment.
 int sock_activated(const char *name);
+
+// Connects to the notify socket now, for a process that cannot make sockets later;
+// sock_notify() then only writes to it. Returns the descriptor, which stays open, or
+// -1 when there is no service manager.
+int sock_notify_open(void);
 
 // sd_notify with this state, e.g. "READY=1"; does nothing without NOTIFY_SOCKET.
 void sock_notify(const char *state);

@@ -64,9 +64,11 @@ child(const struct spawn *s, pid_t parent)
 	char listen_pid[32];
 	int high;
 	sigset_t none;
+	// The parent's handlers must not run here: they would write into its event loop.
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	if (s->die_with_parent) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
@@ -88,8 +90,15 @@ spawn_start(const struct spawn *s)
 {
 	BUG_IF(s->fd_count > FD_MAX);
 	pid_t parent = getpid();
+	sigset_t all;
+	sigset_t old;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old); // until the child has reset its handlers
 	pid_t pid = fork();
 	if (pid == 0)
 		child(s, parent);
+	int e = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	errno = e;
 	return pid;
 }
