@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// ppoll over two descriptors; frames in, work, frames out in one write per channel
+// and turn. System calls: ppoll, read, write.
+#include "vaultd/sealer_loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/secmem.h"
+#include "proto/chan.h"
+#include "vaultd/sealer_table.h"
+
+// Bounds the memory that a compromised gateway can make this process use.
+#define LANES_MAX 16384U
+// While this much waits for the gateway, no lane produces more. Reading goes on
+// (windows bound it), so that two full sockets cannot wait for each other.
+#define BACKLOG_HIGH (1024U * 1024U)
+
+struct loop {
+	struct chan *control;
+	struct chan *lanes;
+	struct sealer_env env;
+	struct sealer_table *table;
+	struct sealer_lane *work; // lanes with something to do
+	struct sealer_lane **work_tail;
+	bool configured;
+	enum sealer_exit exit; // of the last failure
+};
+
+// --- port ----------------------------------------------------------------------
+
+static void
+to_gateway(void *cookie, uint8_t type, uint64_t lane, const void *msg)
+{
+	struct loop *p = cookie;
+	(void)chan_send(p->lanes, type, lane, msg); // ordinary memory: cannot fail
+}
+
+static void
+to_gateway_raw(void *cookie, uint8_t type, uint64_t lane, const void *buf, size_t n)
+{
+	struct loop *p = cookie;
+	(void)chan_send_raw(p->lanes, type, lane, buf, n);
+}
+
+// The control channel's buffer is secret memory, which is small: what waits there
+// is written first. A core that does not read any more leaves only one way out.
+static void
+to_core(void *cookie, uint8_t type, const void *msg)
+{
+	struct loop *p = cookie;
+	if (chan_send(p->control, type, 0, msg) == 0)
+		return;
+	if (chan_flush(p->control) == CHAN_EOF || chan_send(p->control, type, 0, msg) != 0)
+		p->exit = SEALER_EXIT_CORE;
+}
+
+// --- work list -----------------------------------------------------------------
+
+static void
+add_work(struct loop *p, struct sealer_lane *l)
+{
+	struct sealer_lane_links *k = sealer_lane_links(l);
+	if (k->in_work)
+		return;
+	k->in_work = true;
+	k->work_next = NULL;
+	*p->work_tail = l;
+	p->work_tail = &k->work_next;
+}
+
+static void
+drop_work(struct loop *p, struct sealer_lane *gone)
+{
+	struct sealer_lane **at = &p->work;
+	while (*at != NULL && *at != gone)
+		at = &sealer_lane_links(*at)->work_next;
+	if (*at == NULL)
+		return;
+	*at = sealer_lane_links(gone)->work_next;
+	if (*at == NULL)
+		p->work_tail = at;
+}
+
+static void
+remove_lane(struct loop *p, struct sealer_lane *l)
+{
+	if (sealer_lane_links(l)->in_work)
+		drop_work(p, l);
+	sealer_table_remove(p->table, l);
+}
+
+static void
+run_work(struct loop *p)
+{
+	while (p->work != NULL && chan_backlog(p->lanes) < BACKLOG_HIGH) {
+		struct sealer_lane *l = p->work;
+		drop_work(p, l);
+		sealer_lane_links(l)->in_work = false;
+		if (sealer_lane_run(l) == SEALER_LANE_GONE)
+			sealer_table_remove(p->table, l);
+	}
+}
+
+// --- control -------------------------------------------------------------------
+
+static enum chan_status
+on_config(struct loop *p, const struct frame *f)
+{
+	struct msg_sealer_config m;
+	if (chan_decode(p->control, f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	const char *why;
+	p->env.tls = sealer_tls_ctx_new(m.host, m.ca_pem, &why);
+	if (p->env.tls == NULL) {
+		log_msg(LOG_ERROR, "cannot serve this credential: %s", why);
+		p->exit = SEALER_EXIT_CONFIG;
+		return CHAN_EOF;
+	}
+	p->configured = true;
+	chan_set_state(p->control, CHANNEL_READY);
+	to_core(p, MSG_SEALER_READY, &(struct msg_empty){0});
+	return CHAN_OK;
+}
+
+static bool
+seal_is_sound(const struct msg_seal *m)
+{
+	if (m->head.len < 4 || memcmp(m->head.p + m->head.len - 4, "\r\n\r\n", 4) != 0)
+		return false;
+	for (size_t i = 0; i < m->span_count; i++) {
+		const struct msg_span *s = &m->span[i];
+		if (s->offset > m->head.len || s->len > m->head.len - s->offset ||
+		    s->public_len > s->len)
+			return false;
+	}
+	return true;
+}
+
+static enum chan_status
+lane_result(struct loop *p, struct sealer_lane *l, enum sealer_lane_result r)
+{
+	switch (r) {
+	case SEALER_LANE_OK:
+		add_work(p, l);
+		return CHAN_OK;
+	case SEALER_LANE_GONE:
+		remove_lane(p, l);
+		return CHAN_OK;
+	default:
+		return chan_reject(p->lanes, sealer_lane_why(l));
+	}
+}
+
+static enum chan_status
+on_seal(struct loop *p, const struct frame *f)
+{
+	struct msg_seal m;
+	if (chan_decode(p->control, f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	if (!seal_is_sound(&m))
+		return chan_reject(p->control, "SEAL with an impossible head or span");
+	struct sealer_lane *l = sealer_table_find(p->table, m.lane);
+	if (l == NULL) {
+		struct msg_lane_fault fault = {.lane = m.lane,
+		    .audit_seq = m.audit_seq,
+		    .fault = LANE_PROTOCOL,
+		    .detail = VIEW("no such lane")};
+		to_core(p, MSG_LANE_FAULT, &fault);
+		return CHAN_OK;
+	}
+	for (size_t i = 0; i < m.span_count; i++) {
+		const struct msg_span *s = &m.span[i];
+		sealer_guard_learn(p->env.guard,
+		    (const uint8_t *)m.head.p + s->offset + s->public_len, s->len - s->public_len);
+	}
+	return lane_result(p, l, sealer_lane_seal(l, &m));
+}
+
+// --- lanes ---------------------------------------------------------------------
+
+static enum chan_status
+on_open(struct loop *p, uint64_t id)
+{
+	if (sealer_table_find(p->table, id) != NULL)
+		return chan_reject(p->lanes, "LANE_OPEN of an open lane");
+	if (sealer_table_count(p->table) == LANES_MAX)
+		return chan_reject(p->lanes, "too many lanes");
+	struct sealer_lane *l = sealer_lane_new(&p->env, id);
+	sealer_table_add(p->table, l);
+	add_work(p, l);
+	return CHAN_OK;
+}
+
+static enum chan_status
+on_raw(struct loop *p, struct sealer_lane *l, const struct frame *f)
+{
+	if (f->type == MSG_CIPHER_IN)
+		return lane_result(p, l, sealer_lane_cipher_in(l, f->payload, f->len));
+	return lane_result(p, l, sealer_lane_body(l, f->payload, f->len));
+}
+
+static enum chan_status
+on_lane_frame(struct loop *p, const struct frame *f)
+{
+	union {
+		struct msg_empty empty;
+		struct msg_credit credit;
+	} m = {0};
+	bool raw = msg_is_raw(f->type);
+	if (!raw && chan_decode(p->lanes, f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	if (f->type == MSG_LANE_OPEN)
+		return on_open(p, f->id);
+	struct sealer_lane *l = sealer_table_find(p->table, f->id);
+	if (l == NULL)
+		return CHAN_OK; // it crossed our LANE_CLOSED on the way
+	if (raw)
+		return on_raw(p, l, f);
+	switch (f->type) {
+	case MSG_CREDIT:
+		return lane_result(p, l, sealer_lane_credit(l, &m.credit));
+	case MSG_LANE_EOF:
+		sealer_lane_eof(l);
+		return lane_result(p, l, SEALER_LANE_OK);
+	case MSG_LANE_CLOSE:
+		sealer_lane_close(l, LANE_ABANDONED, "");
+		return lane_result(p, l, SEALER_LANE_GONE);
+	default:
+		BUG("a message that the permission table lets through has no handler");
+	}
+}
+
+// --- loop ----------------------------------------------------------------------
+
+static enum chan_status
+on_control_frame(struct loop *p, const struct frame *f)
+{
+	return f->type == MSG_SEAL ? on_seal(p, f) : on_config(p, f);
+}
+
+static enum chan_status
+drain(struct loop *p, struct chan *c,
+    enum chan_status (*on_frame)(struct loop *, const struct frame *))
+{
+	enum chan_status s = chan_read(c);
+	if (s != CHAN_OK)
+		return s == CHAN_AGAIN ? CHAN_OK : s;
+	struct frame f;
+	while ((s = chan_next(c, &f)) == CHAN_OK) {
+		s = on_frame(p, &f);
+		// A handler of one channel may find the other one's peer guilty.
+		if (s != CHAN_OK)
+			return s;
+	}
+	return s == CHAN_AGAIN ? CHAN_OK : s;
+}
+
+static void
+settle_exit(struct loop *p, enum chan_status s)
+{
+	if (s != CHAN_REJECT)
+		return;
+	bool gateway = chan_reason(p->lanes)[0] != '\0';
+	log_msg(LOG_ERROR, "%s rejected: %s", gateway ? "gateway" : "vault",
+	    chan_reason(gateway ? p->lanes : p->control));
+	p->exit = gateway ? SEALER_EXIT_GATEWAY : SEALER_EXIT_CORE;
+}
+
+static short
+events_of(const struct chan *c)
+{
+	return (short)(POLLIN | (chan_backlog(c) != 0 ? POLLOUT : 0));
+}
+
+// One turn. Lanes are read before control, so that body bytes which came with the
+// request are there when its head is sealed.
+static enum chan_status
+turn(struct loop *p)
+{
+	struct pollfd fd[2] = {
+	    {.fd = chan_fd(p->control), .events = events_of(p->control)},
+	    {.fd = p->configured ? chan_fd(p->lanes) : -1, .events = events_of(p->lanes)},
+	};
+	if (ppoll(fd, 2, NULL, NULL) < 0)
+		return errno == EINTR ? CHAN_OK : CHAN_EOF;
+	enum chan_status s = CHAN_OK;
+	if (fd[1].revents & ~POLLOUT)
+		s = drain(p, p->lanes, on_lane_frame);
+	if (s == CHAN_OK && fd[0].revents & ~POLLOUT)
+		s = drain(p, p->control, on_control_frame);
+	if (s == CHAN_OK)
+		run_work(p);
+	// Control first: the core knows a verified lane before the gateway can use it.
+	if (chan_flush(p->control) == CHAN_EOF && s == CHAN_OK)
+		s = CHAN_EOF;
+	if (s == CHAN_OK && chan_flush(p->lanes) == CHAN_EOF)
+		s = CHAN_EOF;
+	return s == CHAN_OK && p->exit != SEALER_EXIT_OK ? CHAN_EOF : s;
+}
+
+static void
+set_up(struct loop *p, int control, int lanes)
+{
+	p->control = chan_new(control, ROLE_CORE_AT_SEALER, CHAN_SECRET);
+	p->lanes = chan_new(lanes, ROLE_GATEWAY_AT_SEALER, 0);
+	p->table = sealer_table_new();
+	p->work_tail = &p->work;
+	p->env = (struct sealer_env){
+	    .guard = sealer_guard_new(),
+	    .port = {.to_gateway = to_gateway,
+		.to_gateway_raw = to_gateway_raw,
+		.to_core = to_core,
+		.cookie = p},
+	    .scratch = secmem_alloc(SEALER_TLS_RECORD_MAX),
+	    .plain = base_calloc(1, SEALER_PLAIN_CAP),
+	};
+	if (p->control == NULL || p->env.guard == NULL || p->env.scratch == NULL)
+		BUG("SEALER_SECMEM_SIZE is too small");
+}
+
+static void
+tear_down(struct loop *p)
+{
+	sealer_table_free(p->table);
+	sealer_guard_free(p->env.guard);
+	sealer_tls_ctx_free(p->env.tls);
+	secmem_free(p->env.scratch);
+	free(p->env.plain);
+	chan_free(p->control);
+	chan_free(p->lanes);
+}
+
+enum sealer_exit
+sealer_loop_run(int control, int lanes)
+{
+	struct loop p = {0};
+	set_up(&p, control, lanes);
+	enum chan_status s;
+	do
+		s = turn(&p);
+	while (s == CHAN_OK);
+	settle_exit(&p, s);
+	tear_down(&p);
+	return p.exit;
+}
