@@ -70,11 +70,20 @@ sandbox_drop(const char *run_as)
 	}
 	gid_t group = (gid_t)gid;
 	uid_t user = (uid_t)uid;
+	int death_signal = 0;
+	pid_t parent = getppid();
+	prctl(PR_GET_PDEATHSIG, &death_signal);
 	if (setgroups(0, NULL) != 0 || setresgid(group, group, group) != 0 ||
 	    setresuid(user, user, user) != 0)
 		log_fatal("cannot become %lu:%lu: %s", uid, gid, strerror(errno));
 	if (setuid(0) == 0)
 		log_fatal("root could be regained: refusing to start");
+	// The kernel forgets it at a change of user (prctl(2)); the supervisor meant it.
+	if (death_signal != 0) {
+		prctl(PR_SET_PDEATHSIG, death_signal);
+		if (getppid() != parent)
+			log_fatal("the supervisor is gone");
+	}
 }
 
 static void

@@ -26,7 +26,7 @@ enum secmem_kind { SECMEM_NONE, SECMEM_MEMFD, SECMEM_LOCKED };
 // then refuse to start.
 enum secmem_kind secmem_init(size_t size) MUST_CHECK;
 
-// Zeroed block of len bytes, or NULL when the arena is full (a load condition:
+// Zeroed block of len bytes, aligned to 64, or NULL when the arena is full (a load condition:
 // answer 503, never fall back to ordinary memory). The caller owns it.
 void *secmem_alloc(size_t len) MUST_CHECK;
 

@@ -16,6 +16,7 @@
 #define CHAN_MAGIC    0x6368616eU
 #define IN_CAP	      (256U * 1024U)
 #define IN_CAP_SECRET (FRAME_HEADER_LEN + FRAME_PAYLOAD_MAX)
+#define IN_CAP_SMALL  4096U
 #define OUT_CAP_MIN   4096U
 #define OUT_CAP_KEEP  (64U * 1024U)
 #define FDS_PER_FRAME 2U
@@ -77,7 +78,7 @@ chan_new(int fd, enum role from, unsigned options)
 	c->from = from;
 	c->state = perm_start(from);
 	c->options = options;
-	c->in_cap = is_secret(c) ? IN_CAP_SECRET : IN_CAP;
+	c->in_cap = options & CHAN_SMALL ? IN_CAP_SMALL : is_secret(c) ? IN_CAP_SECRET : IN_CAP;
 	c->in = is_secret(c) ? secmem_alloc(c->in_cap) : base_realloc(NULL, c->in_cap);
 	if (c->in == NULL) {
 		free(c);
@@ -240,6 +241,8 @@ chan_next(struct chan *c, struct frame *f_r)
 		return CHAN_REJECT;
 	}
 	size_t total = FRAME_HEADER_LEN + f_r->len;
+	if (total > c->in_cap)
+		return chan_reject(c, "frame too large for this channel");
 	if (have < total)
 		return CHAN_AGAIN;
 	f_r->payload = c->in + c->in_at + FRAME_HEADER_LEN;

@@ -11,6 +11,7 @@
 enum chan_option {
 	CHAN_SECRET = 1U, // both buffers live in secret memory and are wiped as they drain
 	CHAN_FDS = 2U,	  // receives descriptors; without it the kernel drops any that are sent
+	CHAN_SMALL = 4U,  // the peer's frames are at most 4 KiB in all; larger ones are rejected
 };
 
 struct chan;

@@ -70,6 +70,8 @@ enum audit_event {
 	EVENT_AUDIT_START = 2,
 	EVENT_AUDIT_STOP = 3,
 	EVENT_SEGMENT_OPEN = 4,
+	EVENT_AUDIT_EXHAUSTED = 5, // no space for new work; completions use the reserve
+	EVENT_AUDIT_RECOVERED = 6,
 	EVENT_KEY_INTENT = 16,
 	EVENT_KEY_COMPLETE = 17,
 	EVENT_KEY_INTENT_VOID = 18, // intent durable, but the key was not used after all

@@ -260,7 +260,9 @@ struct msg_name {
 	struct view name;
 };
 
-// Create (version 0) or rotate (version = the current one, or 0xffffffff for any).
+// Create (version 0) or change (version = the current one, or 0xffffffff for any).
+// In a change empty host, region, access key id, CA and secret keep what is stored; a
+// new secret replaces the session token too. DONE with version 0: nothing differed.
 struct msg_credential_put {
 	struct view name;
 	uint64_t expect_version;

@@ -4,9 +4,11 @@
 #include "vaultd/sealer_loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "common/secmem.h"
@@ -16,8 +18,15 @@
 // Bounds the memory that a compromised gateway can make this process use.
 #define LANES_MAX 16384U
 // While this much waits for the gateway, no lane produces more. Reading goes on
-// (windows bound it), so that two full sockets cannot wait for each other.
+// (windows bound it), so that two full sockets cannot wait for each other; a
+// gateway that only talks and never reads is at fault at BACKLOG_MAX.
 #define BACKLOG_HIGH (1024U * 1024U)
+#define BACKLOG_MAX  (16U * 1024U * 1024U)
+// The same for the core, which always reads: its buffer is in secret memory, so
+// no more lane frames are taken while this much waits.
+#define CONTROL_HIGH (32U * 1024U)
+// Heap is given back to the system when this many lanes were closed.
+#define TRIM_LANES 256U
 
 struct loop {
 	struct chan *control;
@@ -26,7 +35,9 @@ struct loop {
 	struct sealer_table *table;
 	struct sealer_lane *work; // lanes with something to do
 	struct sealer_lane **work_tail;
+	size_t peak; // most lanes since the heap was trimmed
 	bool configured;
+	bool lanes_waiting;    // frames of the gateway are in the buffer, not yet taken
 	enum sealer_exit exit; // of the last failure
 };
 
@@ -46,8 +57,8 @@ to_gateway_raw(void *cookie, uint8_t type, uint64_t lane, const void *buf, size_
 	(void)chan_send_raw(p->lanes, type, lane, buf, n);
 }
 
-// The control channel's buffer is secret memory, which is small: what waits there
-// is written first. A core that does not read any more leaves only one way out.
+// Cannot fail in practice, see CONTROL_HIGH; a core that does not read leaves only
+// one way out.
 static void
 to_core(void *cookie, uint8_t type, const void *msg)
 {
@@ -91,17 +102,34 @@ remove_lane(struct loop *p, struct sealer_lane *l)
 	if (sealer_lane_links(l)->in_work)
 		drop_work(p, l);
 	sealer_table_remove(p->table, l);
+	size_t n = sealer_table_count(p->table);
+	if (p->peak - n < TRIM_LANES || n > p->peak / 2)
+		return;
+	malloc_trim(0);
+	p->peak = n;
+}
+
+static bool
+control_has_room(const struct loop *p)
+{
+	return chan_backlog(p->control) < CONTROL_HIGH;
+}
+
+static bool
+can_work(const struct loop *p)
+{
+	return chan_backlog(p->lanes) < BACKLOG_HIGH && control_has_room(p);
 }
 
 static void
 run_work(struct loop *p)
 {
-	while (p->work != NULL && chan_backlog(p->lanes) < BACKLOG_HIGH) {
+	while (p->work != NULL && can_work(p)) {
 		struct sealer_lane *l = p->work;
 		drop_work(p, l);
 		sealer_lane_links(l)->in_work = false;
 		if (sealer_lane_run(l) == SEALER_LANE_GONE)
-			sealer_table_remove(p->table, l);
+			remove_lane(p, l);
 	}
 }
 
@@ -191,6 +219,7 @@ on_open(struct loop *p, uint64_t id)
 		return chan_reject(p->lanes, "too many lanes");
 	struct sealer_lane *l = sealer_lane_new(&p->env, id);
 	sealer_table_add(p->table, l);
+	p->peak = MAX(p->peak, sealer_table_count(p->table));
 	add_work(p, l);
 	return CHAN_OK;
 }
@@ -243,18 +272,31 @@ on_control_frame(struct loop *p, const struct frame *f)
 }
 
 static enum chan_status
-drain(struct loop *p, struct chan *c,
-    enum chan_status (*on_frame)(struct loop *, const struct frame *))
+drain_control(struct loop *p)
 {
-	enum chan_status s = chan_read(c);
-	if (s != CHAN_OK)
-		return s == CHAN_AGAIN ? CHAN_OK : s;
+	enum chan_status s = chan_read(p->control);
 	struct frame f;
-	while ((s = chan_next(c, &f)) == CHAN_OK) {
-		s = on_frame(p, &f);
-		// A handler of one channel may find the other one's peer guilty.
-		if (s != CHAN_OK)
-			return s;
+	while (s == CHAN_OK && (s = chan_next(p->control, &f)) == CHAN_OK)
+		s = on_control_frame(p, &f);
+	return s == CHAN_AGAIN ? CHAN_OK : s;
+}
+
+static enum chan_status
+drain_lanes(struct loop *p)
+{
+	enum chan_status s = p->lanes_waiting ? CHAN_OK : chan_read(p->lanes);
+	p->lanes_waiting = false;
+	struct frame f;
+	while (s == CHAN_OK) {
+		if (!control_has_room(p)) {
+			p->lanes_waiting = true;
+			return CHAN_OK;
+		}
+		if (chan_backlog(p->lanes) > BACKLOG_MAX)
+			return chan_reject(p->lanes, "it does not read what is sent to it");
+		s = chan_next(p->lanes, &f);
+		if (s == CHAN_OK)
+			s = on_lane_frame(p, &f);
 	}
 	return s == CHAN_AGAIN ? CHAN_OK : s;
 }
@@ -276,22 +318,31 @@ events_of(const struct chan *c)
 	return (short)(POLLIN | (chan_backlog(c) != 0 ? POLLOUT : 0));
 }
 
+// Waits for the descriptors, unless work is left that can go on at once.
+static int
+wait_for_events(const struct loop *p, struct pollfd fd[2])
+{
+	bool take_lanes = p->configured && control_has_room(p);
+	bool busy = (p->work != NULL && can_work(p)) || (p->lanes_waiting && take_lanes);
+	fd[0] = (struct pollfd){.fd = chan_fd(p->control), .events = events_of(p->control)};
+	fd[1] = (struct pollfd){
+	    .fd = take_lanes ? chan_fd(p->lanes) : -1, .events = events_of(p->lanes)};
+	return ppoll(fd, 2, busy ? &(struct timespec){0} : NULL, NULL);
+}
+
 // One turn. Lanes are read before control, so that body bytes which came with the
 // request are there when its head is sealed.
 static enum chan_status
 turn(struct loop *p)
 {
-	struct pollfd fd[2] = {
-	    {.fd = chan_fd(p->control), .events = events_of(p->control)},
-	    {.fd = p->configured ? chan_fd(p->lanes) : -1, .events = events_of(p->lanes)},
-	};
-	if (ppoll(fd, 2, NULL, NULL) < 0)
+	struct pollfd fd[2];
+	if (wait_for_events(p, fd) < 0)
 		return errno == EINTR ? CHAN_OK : CHAN_EOF;
 	enum chan_status s = CHAN_OK;
-	if (fd[1].revents & ~POLLOUT)
-		s = drain(p, p->lanes, on_lane_frame);
+	if (fd[1].revents & ~POLLOUT || (p->lanes_waiting && control_has_room(p)))
+		s = drain_lanes(p);
 	if (s == CHAN_OK && fd[0].revents & ~POLLOUT)
-		s = drain(p, p->control, on_control_frame);
+		s = drain_control(p);
 	if (s == CHAN_OK)
 		run_work(p);
 	// Control first: the core knows a verified lane before the gateway can use it.

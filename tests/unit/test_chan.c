@@ -183,7 +183,8 @@ test_secret_buffers(void **state)
 	pair(ROLE_SEALER_AT_CORE, CHAN_SECRET, ROLE_CORE_AT_SEALER, CHAN_SECRET, &core, &sealer);
 	chan_set_state(sealer, CHANNEL_READY);
 	uint8_t digest[32] = {0};
-	struct msg_seal m = {.head = VIEW("POST / HTTP/1.1\r\nauthorization: Bearer canary\r\n\r\n"),
+	struct msg_seal m = {
+	    .head = VIEW("POST / HTTP/1.1\r\nauthorization: Bearer canary\r\n\r\n"),
 	    .body_sha256 = {(const char *)digest, 32}};
 	assert_int_equal(chan_send(core, MSG_SEAL, 1, &m), 0);
 	assert_int_equal(chan_flush(core), CHAN_OK);

@@ -65,7 +65,8 @@ round_trip(struct vector *v)
 	assert_int_equal(frame_read_header(v->bytes, v->len, &v->frame), FRAME_OK);
 	assert_int_equal(v->frame.len, v->len - FRAME_HEADER_LEN);
 	assert_non_null(msg_name(v->frame.type));
-	assert_int_equal(strncmp(v->name, msg_name(v->frame.type), strlen(msg_name(v->frame.type))), 0);
+	assert_int_equal(
+	    strncmp(v->name, msg_name(v->frame.type), strlen(msg_name(v->frame.type))), 0);
 	seen[v->frame.type] = 1;
 	if (msg_is_raw(v->frame.type))
 		return;

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks the entries of the file, reads the secrets that it names, compares with
+// the vault. May touch: those files, the admin socket.
+#include "ctl/apply_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/pem.h"
+#include "ctl/secret_in.h"
+#include "ctl/spec.h"
+
+static struct cli_list
+list_of(char *const *v, unsigned n)
+{
+	struct cli_list l = {.n = MIN((size_t)n, (size_t)CLI_LIST_MAX)};
+	for (size_t i = 0; i < l.n; i++)
+		l.v[i] = v[i];
+	return l;
+}
+
+// --- credentials -------------------------------------------------------------------
+
+static int
+read_files(const struct apply_file *f, const struct apply_credential *c, struct apply_step *s,
+    char error[SPEC_ERROR_MAX])
+{
+	const struct {
+		const char *path, *what;
+		struct secret *to;
+	} files[] = {{c->secret_file, "secret", &s->secret},
+	    {c->session_token_file, "session token", &s->session_token}};
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (files[i].path == NULL)
+			continue;
+		char *path = apply_file_path(f, files[i].path);
+		int r = secret_in_file(files[i].to, path, files[i].what, error);
+		free(path);
+		if (r != 0)
+			return -1;
+	}
+	if (c->ca_file != NULL) {
+		char *path = apply_file_path(f, c->ca_file);
+		s->ca_pem = pem_read(path, error);
+		free(path);
+		if (s->ca_pem == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+make_credential(const struct apply_file *f, const struct apply_credential *c, struct apply_step *s,
+    char error[SPEC_ERROR_MAX])
+{
+	s->name = c->name;
+	if (c->session_token_file != NULL &&
+	    (c->secret_file == NULL || !spec_is_sigv4(c->provider))) {
+		snprintf(error, SPEC_ERROR_MAX,
+		    "session_token_file belongs to provider bedrock, beside secret_file");
+		return -1;
+	}
+	if (read_files(f, c, s, error) != 0)
+		return -1;
+	struct spec_credential spec = {
+	    .name = c->name,
+	    .provider = c->provider,
+	    .host = c->host,
+	    .region = c->region,
+	    .access_key_id = c->access_key_id,
+	    .workspace = c->workspace,
+	    .rate = c->rate,
+	    .ca_pem = s->ca_pem,
+	    .models = list_of(c->models, c->models_count),
+	    .operations = list_of(c->operations, c->operations_count),
+	    .disabled = c->enabled != NULL && !*c->enabled,
+	};
+	if (spec_credential(&spec, &s->put, error) != 0)
+		return -1;
+	s->put.secret = secret_in_view(&s->secret);
+	s->put.session_token = secret_in_view(&s->session_token);
+	return 0;
+}
+
+// --- virtual keys ------------------------------------------------------------------
+
+static int
+make_vkey(const struct apply_file *f, const struct apply_vkey *k, struct apply_step *s,
+    char error[SPEC_ERROR_MAX])
+{
+	s->name = k->name;
+	s->is_vkey = true;
+	struct spec_vkey spec = {
+	    .name = k->name,
+	    .workspace = k->workspace,
+	    .rate = k->rate,
+	    .credentials = list_of(k->credentials, k->credentials_count),
+	    .models = list_of(k->models, k->models_count),
+	};
+	if (k->key_file != NULL)
+		s->key_file = apply_file_path(f, k->key_file);
+	return spec_vkey(&spec, &s->issue, error);
+}
+
+static bool
+named_before(const struct apply_plan *p, const struct apply_step *s)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->step[i].is_vkey == s->is_vkey && strcmp(p->step[i].name, s->name) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+section_of(const struct apply_step *s)
+{
+	return s->is_vkey ? "virtual_keys" : "credentials";
+}
+
+int
+apply_plan_make(struct apply_plan *p, const struct apply_file *f)
+{
+	unsigned nc = f->doc->credentials_count;
+	unsigned nk = f->doc->virtual_keys_count;
+	int code = 0;
+	p->n = 0;
+	p->step = base_calloc(nc + nk, sizeof(*p->step));
+	for (unsigned i = 0; i < nc + nk; i++) {
+		struct apply_step *s = &p->step[i];
+		char error[SPEC_ERROR_MAX];
+		int r = i < nc ? make_credential(f, &f->doc->credentials[i], s, error)
+			       : make_vkey(f, &f->doc->virtual_keys[i - nc], s, error);
+		if (r == 0 && named_before(p, s)) {
+			snprintf(error, sizeof(error), "the name %s is used twice", s->name);
+			r = -1;
+		}
+		p->n = i + 1;
+		if (r != 0) {
+			apply_file_fault(f, section_of(s), s->name, error);
+			code = -1;
+		}
+	}
+	return code;
+}
+
+void
+apply_plan_free(struct apply_plan *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		secret_wipe(&p->step[i].secret);
+		secret_wipe(&p->step[i].session_token);
+		free(p->step[i].ca_pem);
+		free(p->step[i].key_file);
+	}
+	free(p->step);
+	*p = (struct apply_plan){0};
+}
+
+// --- beside the vault --------------------------------------------------------------
+
+struct compare {
+	struct apply_plan *plan;
+	const struct apply_file *file;
+	size_t faults;
+	char *known; // names of the vault's credentials, each with a NUL behind
+	size_t known_len;
+};
+
+static void
+fault(struct compare *x, const struct apply_step *s, const char *text)
+{
+	apply_file_fault(x->file, section_of(s), s->name, text);
+	x->faults++;
+}
+
+// A file that names no host means the provider's own, but the vault reads an empty
+// host of a stored credential as "keep it".
+static bool
+keeps_another_host(const struct apply_step *s, const struct msg_credential_item *c)
+{
+	static const char *const own[] = {[PROVIDER_OPENAI] = ".openai.com",
+	    [PROVIDER_ANTHROPIC] = ".anthropic.com",
+	    [PROVIDER_BEDROCK] = ".amazonaws.com",
+	    [PROVIDER_OPENAI_COMPATIBLE] = ""};
+	size_t n =
+	    c->provider < ARRAY_LEN(own) && own[c->provider] != NULL ? strlen(own[c->provider]) : 0;
+	bool vendor = c->host.len > n && c->port == 443 &&
+		      memcmp(c->host.p + c->host.len - n, own[c->provider], n) == 0;
+	return s->put.host.len == 0 && !vendor;
+}
+
+static void
+on_credential(void *cookie, const union client_reply *r)
+{
+	struct compare *x = cookie;
+	const struct msg_credential_item *c = &r->credential;
+	x->known = base_realloc(x->known, x->known_len + c->name.len + 1);
+	memcpy(x->known + x->known_len, c->name.p, c->name.len);
+	x->known_len += c->name.len;
+	x->known[x->known_len++] = '\0';
+	for (size_t i = 0; i < x->plan->n; i++) {
+		struct apply_step *s = &x->plan->step[i];
+		if (s->is_vkey || !view_eq_str(c->name, s->name))
+			continue;
+		s->exists = true;
+		s->version = c->version;
+		s->put.expect_version = c->version;
+		if (c->provider != s->put.provider)
+			fault(x, s,
+			    "the stored credential of this name has another provider: remove it "
+			    "first, or choose another name");
+		else if (keeps_another_host(s, c))
+			fault(x, s,
+			    "the stored credential goes to a host of its own: write that host "
+			    "here, or remove the credential first");
+	}
+}
+
+static bool
+same_names(const struct msg_name *a, size_t na, const struct msg_name *b, size_t nb)
+{
+	if (na != nb)
+		return false;
+	for (size_t i = 0; i < na; i++)
+		if (!view_eq(a[i].name, b[i].name))
+			return false;
+	return true;
+}
+
+static void
+on_vkey(void *cookie, const union client_reply *r)
+{
+	struct compare *x = cookie;
+	const struct msg_vkey_item *k = &r->vkey;
+	for (size_t i = 0; i < x->plan->n; i++) {
+		struct apply_step *s = &x->plan->step[i];
+		const struct msg_vkey_issue *m = &s->issue;
+		if (!s->is_vkey || k->revoked || !view_eq_str(k->name, s->name))
+			continue;
+		s->exists = true;
+		if (!view_eq(k->workspace, m->workspace) ||
+		    k->rate_per_minute != m->rate_per_minute ||
+		    !same_names(
+			k->credential, k->credential_count, m->credential, m->credential_count) ||
+		    !same_names(k->model, k->model_count, m->model, m->model_count))
+			fault(x, s,
+			    "a virtual key of this name exists with other settings, and a key's "
+			    "settings cannot change: revoke it first, or choose another name");
+	}
+}
+
+static bool
+is_known(const struct compare *x, struct view name)
+{
+	for (size_t i = 0; i < x->known_len; i += strlen(x->known + i) + 1)
+		if (view_eq_str(name, x->known + i))
+			return true;
+	for (size_t i = 0; i < x->plan->n; i++)
+		if (!x->plan->step[i].is_vkey && view_eq_str(name, x->plan->step[i].name))
+			return true;
+	return false;
+}
+
+static void
+check_step(struct compare *x, const struct apply_step *s)
+{
+	char text[SPEC_ERROR_MAX];
+	if (!s->is_vkey && !s->exists && s->put.secret.len == 0)
+		fault(x, s, "a new credential needs secret_file: PATH");
+	if (s->is_vkey && !s->exists && s->key_file != NULL && access(s->key_file, F_OK) == 0) {
+		snprintf(
+		    text, sizeof(text), "key_file %s exists already: remove it first", s->key_file);
+		fault(x, s, text);
+	}
+	for (size_t i = 0; s->is_vkey && !s->exists && i < s->issue.credential_count; i++) {
+		struct view name = s->issue.credential[i].name;
+		if (is_known(x, name))
+			continue;
+		snprintf(text, sizeof(text), "there is no credential %.*s, here or in the vault",
+		    (int)name.len, name.p);
+		fault(x, s, text);
+	}
+}
+
+int
+apply_plan_compare(struct apply_plan *p, const struct apply_file *f, struct client *c)
+{
+	struct compare x = {.plan = p, .file = f};
+	bool ok = client_each(c, MSG_CREDENTIAL_LIST, "list of credentials", on_credential, &x) &&
+		  client_each(c, MSG_VKEY_LIST, "list of virtual keys", on_vkey, &x);
+	for (size_t i = 0; ok && i < p->n; i++)
+		check_step(&x, &p->step[i]);
+	free(x.known);
+	return ok && x.faults == 0 ? 0 : -1;
+}

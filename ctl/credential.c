@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sallyport credential ...` that read or switch: list, show, enable, disable,
+// remove. The two that take a secret are in credential_put.c.
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/show.h"
+
+static bool as_json;
+
+static const struct cli_option json_option[] = {
+    {"json", NULL, "print JSON", &as_json, NULL, NULL},
+    {0},
+};
+
+static struct client *
+dial(void)
+{
+	char path[CLI_PATH_MAX];
+	cli_socket_path("admin", path);
+	return client_open(path);
+}
+
+// --- list ------------------------------------------------------------------------
+
+static void
+add_json(void *cookie, const union client_reply *r)
+{
+	json_array_append_new(cookie, show_credential(&r->credential));
+}
+
+static void
+add_row(void *cookie, const union client_reply *r)
+{
+	const struct msg_credential_item *c = &r->credential;
+	char rate[32], used[32];
+	const char *provider = ids_provider(c->provider);
+	show_rate(c->rate_per_minute, rate, sizeof(rate));
+	cli_ago(c->last_used_s, used, sizeof(used));
+	cli_table_cell(cookie, "%.*s", (int)c->name.len, c->name.p);
+	cli_table_cell(cookie, "%s", provider == NULL ? "?" : provider);
+	cli_table_cell(
+	    cookie, "%.*s:%llu", (int)c->host.len, c->host.p, (unsigned long long)c->port);
+	cli_table_cell(cookie, "%.*s", (int)c->workspace.len, c->workspace.p);
+	cli_table_cell(cookie, "%s", c->enabled ? "enabled" : "disabled");
+	cli_table_cell(cookie, "%llu", (unsigned long long)c->version);
+	cli_table_cell(cookie, "%llu", (unsigned long long)c->uses);
+	cli_table_cell(cookie, "%s", used);
+}
+
+static int
+list(int argc, char **argv)
+{
+	static const char *const titles[] = {
+	    "NAME", "PROVIDER", "HOST", "WORKSPACE", "STATE", "VERSION", "USES", "LAST USED"};
+	(void)argc;
+	(void)argv;
+	struct client *c = dial();
+	if (c == NULL)
+		return CLI_FAILED;
+	json_t *all = json_array();
+	struct cli_table *t = cli_table_new(ARRAY_LEN(titles), titles);
+	bool ok = client_each(c, MSG_CREDENTIAL_LIST, "list of credentials",
+	    as_json ? add_json : add_row, as_json ? (void *)all : (void *)t);
+	client_close(c);
+	if (ok && as_json) {
+		show_json(json_incref(all));
+	} else if (ok) {
+		cli_table_print(t);
+		t = NULL;
+	}
+	cli_table_free(t);
+	json_decref(all);
+	return ok ? CLI_OK : CLI_FAILED;
+}
+
+// --- show ------------------------------------------------------------------------
+
+struct wanted {
+	const char *name;
+	json_t *json;
+	bool found;
+};
+
+static void
+line(const char *label, const char *text)
+{
+	printf("%-16s %s\n", label, text);
+}
+
+static void
+line_view(const char *label, struct view v)
+{
+	if (v.len != 0)
+		printf("%-16s %.*s\n", label, (int)v.len, v.p);
+}
+
+static void
+print_one(const struct msg_credential_item *c)
+{
+	char text[4096];
+	const char *provider = ids_provider(c->provider);
+	line_view("name", c->name);
+	line_view("id", c->id);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)c->version);
+	line("version", text);
+	line("provider", provider == NULL ? "unknown" : provider);
+	line("state", c->enabled ? "enabled" : "disabled");
+	snprintf(text, sizeof(text), "%.*s:%llu%s", (int)c->host.len, c->host.p,
+	    (unsigned long long)c->port, c->has_ca ? " (own CA)" : "");
+	line("host", text);
+	line_view("region", c->region);
+	line_view("access key id", c->access_key_id);
+	snprintf(text, sizeof(text), "stored, never shown%s%.*s%s",
+	    c->hint.len == 0 ? "" : "; ends with ", (int)c->hint.len, c->hint.p,
+	    c->has_session_token ? "; with session token" : "");
+	line("secret", text);
+	line_view("workspace", c->workspace);
+	show_names(c->model, c->model_count, "all", text, sizeof(text));
+	line("models", text);
+	show_names(c->operation, c->operation_count, "all of the provider", text, sizeof(text));
+	line("operations", text);
+	show_rate(c->rate_per_minute, text, sizeof(text));
+	line("rate", text);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)c->uses);
+	line("uses", text);
+	cli_ago(c->last_used_s, text, sizeof(text));
+	line("last used", text);
+}
+
+static void
+show_if_wanted(void *cookie, const union client_reply *r)
+{
+	struct wanted *w = cookie;
+	if (!view_eq_str(r->credential.name, w->name))
+		return;
+	w->found = true;
+	if (as_json)
+		w->json = show_credential(&r->credential);
+	else
+		print_one(&r->credential);
+}
+
+static int
+show(int argc, char **argv)
+{
+	(void)argc;
+	struct wanted w = {.name = argv[0]};
+	struct client *c = dial();
+	if (c == NULL)
+		return CLI_FAILED;
+	bool ok = client_each(c, MSG_CREDENTIAL_LIST, "credential", show_if_wanted, &w);
+	client_close(c);
+	if (ok && !w.found)
+		return cli_fail(
+		    "there is no credential %s; see: sallyport credential list", argv[0]);
+	if (w.json != NULL)
+		show_json(w.json);
+	return ok ? CLI_OK : CLI_FAILED;
+}
+
+// --- switches --------------------------------------------------------------------
+
+static int
+set(const char *name, enum credential_action action, const char *done)
+{
+	union client_reply r;
+	if (strlen(name) > 64)
+		return cli_fail("there is no credential %s; see: sallyport credential list", name);
+	struct client *c = dial();
+	if (c == NULL)
+		return CLI_FAILED;
+	struct msg_credential_set m = {.name = view_of(name), .action = action};
+	bool ok = client_call(c, MSG_CREDENTIAL_SET, &m, name, &r) == MSG_DONE;
+	client_close(c);
+	if (ok)
+		printf("credential %s %s\n", name, done);
+	return ok ? CLI_OK : CLI_FAILED;
+}
+
+static int
+enable(int argc, char **argv)
+{
+	(void)argc;
+	return set(argv[0], CREDENTIAL_ENABLE, "enabled");
+}
+
+static int
+disable(int argc, char **argv)
+{
+	(void)argc;
+	return set(argv[0], CREDENTIAL_DISABLE, "disabled: refused from the next request on");
+}
+
+static int
+remove_one(int argc, char **argv)
+{
+	(void)argc;
+	return set(argv[0], CREDENTIAL_REMOVE, "removed; its secret is erased from the store");
+}
+
+const struct cli_command command_credential_list = {
+    .name = "credential list",
+    .args = "",
+    .purpose = "all provider keys, without their secrets",
+    .example = "  sallyport credential list --json",
+    .options = json_option,
+    .run = list,
+};
+
+const struct cli_command command_credential_show = {
+    .name = "credential show",
+    .args = "NAME",
+    .purpose = "one provider key: where it may go and what it may do",
+    .example = "  sallyport credential show openai-main",
+    .min_args = 1,
+    .max_args = 1,
+    .options = json_option,
+    .run = show,
+};
+
+const struct cli_command command_credential_enable = {
+    .name = "credential enable",
+    .args = "NAME",
+    .purpose = "let requests use it again",
+    .example = "  sallyport credential enable openai-main",
+    .min_args = 1,
+    .max_args = 1,
+    .run = enable,
+};
+
+const struct cli_command command_credential_disable = {
+    .name = "credential disable",
+    .args = "NAME",
+    .purpose = "refuse its use from the next request on",
+    .example = "  sallyport credential disable openai-main",
+    .min_args = 1,
+    .max_args = 1,
+    .run = disable,
+};
+
+const struct cli_command command_credential_remove = {
+    .name = "credential remove",
+    .args = "NAME",
+    .purpose = "erase it with its secret",
+    .example = "  sallyport credential remove openai-old",
+    .min_args = 1,
+    .max_args = 1,
+    .run = remove_one,
+};

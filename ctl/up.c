@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sallyport up`: a whole stack in one directory, for trying out, for tests and for
+// development. Says one line when it serves, then keeps it running.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/sock.h"
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/secret_in.h"
+#include "ctl/up_cert.h"
+#include "ctl/up_proc.h"
+#include "ctl/up_seed.h"
+#include "ctl/up_stack.h"
+
+#define READY_TIMEOUT_MS 10000U
+#define ARG_LEN		 (CLI_PATH_MAX + 32U)
+
+static struct {
+	bool demo;
+	const char *listen, *tls_listen, *workers;
+	const char *provider, *host, *region, *access_key_id;
+} o;
+
+static const struct cli_option options[] = {
+    {"demo", NULL, "serve the built-in demo provider (no account needed)", &o.demo, NULL, NULL},
+    {"provider", "NAME", "serve a real one: openai, anthropic, bedrock; key on standard input",
+	NULL, &o.provider, NULL},
+    {"host", "HOST[:PORT]", "of the real provider, when not its usual one", NULL, &o.host, NULL},
+    {"region", "REGION", "bedrock: such as us-east-1", NULL, &o.region, NULL},
+    {"access-key-id", "AKIA...", "bedrock: the public half of the key", NULL, &o.access_key_id,
+	NULL},
+    {"listen", "ADDR:PORT", "where applications connect (127.0.0.1:8080)", NULL, &o.listen, NULL},
+    {"tls-listen", "ADDR:PORT", "the same with TLS", NULL, &o.tls_listen, NULL},
+    {"workers", "N", "processes of the gateway (one per core, at most 4)", NULL, &o.workers, NULL},
+    {0},
+};
+
+// --- addresses -------------------------------------------------------------------
+
+// Refuses an address that is taken, and gives port 0 a number, in place.
+static int
+settle_address(const char *option, const char *address, char out[64])
+{
+	int fd = sock_listen_tcp(address, false);
+	if (fd < 0 && errno == EINVAL)
+		return cli_usage(&command_up,
+		    "--%s %s: write a numeric address and a port, such as 127.0.0.1:8080", option,
+		    address);
+	if (fd < 0) {
+		cli_fail("cannot listen on %s: %s. Choose another with --%s", address,
+		    strerror(errno), option);
+		return CLI_FAILED;
+	}
+	const char *colon = strrchr(address, ':');
+	snprintf(out, 64, "%.*s:%u", (int)(colon - address), address, sock_local_port(fd));
+	close(fd);
+	return CLI_OK;
+}
+
+// --- programs --------------------------------------------------------------------
+
+struct text { // command lines, for as long as the stack runs
+	char user[4][32];
+	char uid[4][16];
+	char path[8][CLI_PATH_MAX];
+	char unlock[ARG_LEN];
+};
+
+static void
+push(struct up_program *p, const char *a, const char *b)
+{
+	size_t n = 0;
+	while (p->argv[n] != NULL)
+		n++;
+	BUG_IF(n + 2 >= UP_PROC_ARGS_MAX);
+	p->argv[n] = a;
+	p->argv[n + 1] = b;
+}
+
+static void
+push_user(struct up_program *p, const struct up_stack *s, char text[32], uid_t uid)
+{
+	snprintf(text, 32, "%u:%u", uid, uid);
+	if (s->split)
+		push(p, "--run-as", text);
+}
+
+static void
+add_provider(struct up_run *r, const struct up_stack *s, struct text *t)
+{
+	struct up_program p = {.name = "provider",
+	    .program = "sallyport-demo-provider",
+	    .fd_count = 1,
+	    .fds = {s->provider},
+	    .fd_names = {"provider"}};
+	up_stack_path(s, "provider.keys", t->path[0]);
+	up_stack_path(s, "tls/server.pem", t->path[1]);
+	up_stack_path(s, "tls/server.key", t->path[2]);
+	push(&p, "--keys", t->path[0]);
+	push(&p, "--cert", t->path[1]);
+	push(&p, "--key", t->path[2]);
+	push_user(&p, s, t->user[0], s->demo);
+	up_run_add(r, &p);
+}
+
+static void
+add_audit(struct up_run *r, const struct up_stack *s, struct text *t)
+{
+	struct up_program p = {.name = "audit",
+	    .program = "sallyport-auditd",
+	    .fd_count = 2,
+	    .fds = {s->sockets[UP_EVENTS], s->sockets[UP_QUERY]},
+	    .fd_names = {"events", "query"}};
+	up_stack_path(s, "audit", t->path[3]);
+	up_stack_path(s, "run/audit.sock", t->path[4]);
+	push(&p, "--dir", t->path[3]);
+	push(&p, "--vault-socket", t->path[4]);
+	push(&p, "--gateway-uid", t->uid[0]);
+	push(&p, "--vault-uid", t->uid[1]);
+	push(&p, "--admin-uid", t->uid[2]);
+	push_user(&p, s, t->user[1], s->audit);
+	up_run_add(r, &p);
+}
+
+static void
+add_vault(struct up_run *r, const struct up_stack *s, struct text *t)
+{
+	struct up_program p = {.name = "vault",
+	    .program = "sallyport-vaultd",
+	    .fd_count = 3,
+	    .fds = {s->sockets[UP_GATEWAY], s->sockets[UP_ADMIN], s->sockets[UP_AUDIT]},
+	    .fd_names = {"gateway", "admin", "audit"}};
+	up_stack_path(s, "vault", t->path[5]);
+	up_stack_path(s, "vault.key", t->path[6]);
+	snprintf(t->unlock, sizeof(t->unlock), "keyfile:%s", t->path[6]);
+	push(&p, "--dir", t->path[5]);
+	push(&p, "--unlock", t->unlock);
+	push(&p, "--gateway-uid", t->uid[0]);
+	push(&p, "--audit-uid", t->uid[3]);
+	push(&p, "--admin-uid", t->uid[2]);
+	push_user(&p, s, t->user[2], s->vault);
+	up_run_add(r, &p);
+}
+
+static void
+add_gateway(struct up_run *r, const struct up_stack *s, struct text *t)
+{
+	struct up_program p = {.name = "gateway", .program = "sallyport-gatewayd"};
+	up_stack_path(s, "sallyport.yaml", t->path[7]);
+	push(&p, "--config", t->path[7]);
+	push_user(&p, s, t->user[3], s->gateway);
+	up_run_add(r, &p);
+}
+
+// In the order of starting; stopped the other way round, the gateway first.
+static void
+add_programs(struct up_run *r, const struct up_stack *s, struct text *t)
+{
+	const uid_t uids[] = {s->gateway, s->vault, s->admin, s->audit};
+	for (size_t i = 0; i < ARRAY_LEN(uids); i++)
+		snprintf(t->uid[i], sizeof(t->uid[i]), "%u", uids[i]);
+	if (s->provider >= 0)
+		add_provider(r, s, t);
+	add_audit(r, s, t);
+	add_vault(r, s, t);
+	add_gateway(r, s, t);
+}
+
+// --- story -----------------------------------------------------------------------
+
+static void
+say_ready(const struct up_stack *s, const char *url, uint64_t since_ns, bool demo)
+{
+	printf("ready %s (vault, audit, gateway up in %llu ms)\n", url,
+	    (unsigned long long)((clock_mono_ns() - since_ns) / 1000000));
+	const char *model = o.provider == NULL || strcmp(o.provider, "openai") == 0
+				? "gpt-5.4-mini"
+				: "claude-sonnet-5";
+	bool anthropic = o.provider != NULL && strcmp(o.provider, "anthropic") == 0;
+	if (demo || o.provider != NULL)
+		printf(
+		    "\ntry it in another terminal:\n\n"
+		    "  . %s/demo.env\n"
+		    "  curl $SALLYPORT_URL/v1/%s -H \"Authorization: Bearer $SALLYPORT_KEY\" \\\n"
+		    "    -H 'Content-Type: application/json' \\\n"
+		    "    -d '{\"model\":\"%s\",%s\"messages\":[{\"role\":\"user\",\"content\":"
+		    "\"hello\"}]}'\n"
+		    "\nthe trail of it: sallyport --dir %s audit tail\n",
+		    s->dir, anthropic ? "messages" : "chat/completions", model,
+		    anthropic ? "\"max_tokens\":64," : "", s->dir);
+	else
+		printf("\nno provider key yet: sallyport --dir %s credential add NAME --provider "
+		       "openai\n",
+		    s->dir);
+	fflush(stdout);
+}
+
+static int
+run(struct up_stack *s, const struct up_listen *listen, bool demo, bool fresh_ca,
+    const struct up_real *real, uint64_t since_ns)
+{
+	struct text text;
+	char log_dir[CLI_PATH_MAX], notify[CLI_PATH_MAX], url[96], tls_url[96];
+	up_stack_path(s, "log", log_dir);
+	up_stack_path(s, "run/notify.sock", notify);
+	snprintf(url, sizeof(url), "http://%s", listen->plain);
+	snprintf(tls_url, sizeof(tls_url), "https://%s", listen->tls == NULL ? "" : listen->tls);
+	struct up_run *r = up_run_new(log_dir, notify);
+	if (r == NULL)
+		return CLI_FAILED;
+	add_programs(r, s, &text);
+	int code = CLI_FAILED;
+	if (up_run_start(r, READY_TIMEOUT_MS) == 0 &&
+	    up_seed(s, url, listen->tls == NULL ? NULL : tls_url, demo, fresh_ca, real) == 0) {
+		say_ready(s, url, since_ns, demo);
+		up_run_supervise(r);
+		code = CLI_OK;
+	}
+	up_run_stop(r);
+	return code;
+}
+
+static int
+read_real(struct up_real *real)
+{
+	bool aws = spec_is_sigv4(o.provider);
+	*real = (struct up_real){.provider = o.provider,
+	    .host = o.host,
+	    .region = o.region,
+	    .access_key_id = o.access_key_id};
+	struct spec_credential spec = {.name = o.provider,
+	    .provider = o.provider,
+	    .host = o.host,
+	    .region = o.region,
+	    .access_key_id = o.access_key_id};
+	struct msg_credential_put unused;
+	char error[SPEC_ERROR_MAX];
+	if (spec_credential(&spec, &unused, error) != 0)
+		return cli_usage(&command_up, "%s", error);
+	if (!client_secrets_ready() ||
+	    secret_in_line(&real->secret, aws ? "secret access key" : "API key", false) != 0 ||
+	    (aws && secret_in_line(&real->session_token, "session token (or nothing)", true) != 0))
+		return CLI_FAILED;
+	return CLI_OK;
+}
+
+static int
+up(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	uint64_t since_ns = clock_mono_ns();
+	char plain[64], tls[64];
+	struct up_listen listen = {.plain = plain, .workers = o.workers};
+	struct up_real real = {0};
+	struct up_stack s;
+	bool demo = o.demo && o.provider == NULL;
+	bool fresh_ca = false;
+	if (o.workers != NULL && (strspn(o.workers, "0123456789") != strlen(o.workers) ||
+				     atoi(o.workers) < 1 || atoi(o.workers) > 64))
+		return cli_usage(
+		    &command_up, "--workers %s: write a number from 1 to 64", o.workers);
+	int r = settle_address("listen", o.listen == NULL ? "127.0.0.1:8080" : o.listen, plain);
+	if (r == CLI_OK && o.tls_listen != NULL) {
+		r = settle_address("tls-listen", o.tls_listen, tls);
+		listen.tls = tls;
+	}
+	if (r == CLI_OK && o.provider != NULL) {
+		r = read_real(&real);
+		since_ns = clock_mono_ns(); // typing a key is not starting up
+	}
+	if (r != CLI_OK)
+		return r;
+	r = CLI_FAILED;
+	char tls_dir[CLI_PATH_MAX];
+	if (up_stack_open(&s, cli_dir == NULL ? "./sallyport-demo" : cli_dir) == 0 &&
+	    up_stack_listen(&s, demo) == 0 && (!demo || up_seed_keys(&s) == 0)) {
+		up_stack_path(&s, "tls", tls_dir);
+		if (up_cert_ensure(tls_dir, &fresh_ca) == 0 && up_stack_config(&s, &listen) == 0)
+			r = run(&s, &listen, demo, fresh_ca, &real, since_ns);
+	}
+	up_stack_close(&s);
+	secret_wipe(&real.secret);
+	secret_wipe(&real.session_token);
+	return r;
+}
+
+const struct cli_command command_up = {
+    .name = "up",
+    .args = "",
+    .purpose = "run a whole stack in one directory until Ctrl-C",
+    .details =
+	"Starts vault, audit and gateway (and the demo provider), issues a virtual key, and\n"
+	"restarts whatever dies. State stays in --dir (./sallyport-demo if not given): a second\n"
+	"start goes on where the first ended. The store key lies in DIR/vault.key, so this is\n"
+	"for trying out and for development; sallyport-vaultd(8) says how to install it.",
+    .example = "  sallyport up --demo --dir /tmp/demo --listen 127.0.0.1:8080\n"
+	       "  sallyport up --provider openai --dir /tmp/mine < openai.key",
+    .options = options,
+    .run = up,
+};

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Memory hunt: 32 canary keys, 2,000 requests of every kind, then no byte of a key in any process, file, log or core."""
+
+import base64
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import memscan  # noqa: E402
+import tap  # noqa: E402
+from arena import Arena  # noqa: E402
+from sp_proto import NUM  # noqa: E402
+from tap import case  # noqa: E402
+from upstream import ok_chat, plain_answer  # noqa: E402
+
+REQUESTS = int(os.environ.get("SALLYPORT_HUNT_REQUESTS", "2000"))
+KINDS = ("whole", "stream", "fail500", "fail401", "hang-up", "whole")
+
+HELPER = """
+import sys, base64, time
+k = sys.stdin.readline().strip()
+hold = {"raw": k[20:40].encode(), "hex": k.encode().hex().encode(), "base64": base64.b64encode(b"x" + k.encode()),
+        "percent": "".join("%%%02x" % c for c in k.encode()).encode(), "none": b""}[sys.argv[1]]
+del k
+sys.stdin.close()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def control(keys):
+    """The scanner finds a planted canary in every form, and finds nothing where there is nothing."""
+    for form in ("raw", "hex", "base64", "percent"):
+        with case("control: the scanner finds a canary held as %s by a helper process" % form):
+            h = subprocess.Popen([sys.executable, "-c", HELPER, form], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            h.stdin.write(keys[3].encode() + b"\n")
+            h.stdin.flush()
+            h.stdout.readline()
+            hits, read, _ = memscan.Scanner(keys).process(h.pid)
+            other = memscan.Scanner([memscan.canary() for _ in range(8)]).process(h.pid)[0]
+            h.kill()
+            h.wait()
+            assert any(f == form for _, f, _ in hits), "not found in %d bytes" % read
+            assert not other, "found keys that were never there: %s" % other[:3]
+
+
+def behave(r, send):
+    kind = json.loads(r.body).get("messages", [{}])[0].get("content", "whole") if r.body else "whole"
+    if kind == "stream":
+        send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        for piece in ("a", "b", "c"):
+            e = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,' \
+                b'"delta":{"content":"%s"}}]}\n\n' % piece.encode()
+            send(b"%x\r\n%s\r\n" % (len(e), e))
+        send(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+        return True
+    if kind == "fail500":
+        send(plain_answer(b'{"error":{"message":"boom"}}', "500 Internal Server Error"))
+        return True
+    if kind == "fail401":
+        send(plain_answer(b'{"error":{"message":"Incorrect API key provided: sk-can***. ","code":"invalid_api_key"}}',
+                          "401 Unauthorized"))
+        return True
+    if kind == "hang-up":
+        send(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{")
+        return False
+    return ok_chat(r, send)
+
+
+class Load(threading.Thread):
+    def __init__(self, a, vkeys, count, offset):
+        super().__init__(daemon=True)
+        self.a, self.vkeys, self.count, self.offset = a, vkeys, count, offset
+        self.status = {}
+
+    def run(self):
+        for i in range(self.count):
+            kind = KINDS[i % len(KINDS)]
+            key = self.vkeys[(i // 3 + self.offset) % len(self.vkeys)]
+            try:
+                r = self.a.chat(model="m", text=kind, stream=kind == "stream", key=key)
+                got = r.status
+            except Exception as e:  # noqa: BLE001: the provider hangs up on purpose
+                got = type(e).__name__
+            self.status[(kind, got)] = self.status.get((kind, got), 0) + 1
+
+
+def scan_roles(scanner, pids, roles):
+    bad, read, blind = [], 0, 0
+    for role in roles:
+        for pid in pids.get(role, []):
+            try:
+                h, r, b = scanner.process(pid)
+            except (OSError, ProcessLookupError):
+                continue
+            read, blind = read + r, blind + b
+            bad += [(role, pid, form, line) for line, form, _ in h]
+    return bad, read, blind
+
+
+def report(scanner, pids, roles, text):
+    bad, read, blind = scan_roles(scanner, pids, roles)
+    n = sum(len(pids.get(r, [])) for r in roles)
+    detail = "%d hits; " % len(bad) + "\n".join("%s %d %s %s" % b for b in bad[:6])
+    tap.ok(not bad and n > 0 and read > 0, "%s (%d processes, %.1f MB read, %.1f MB unreadable)" % (
+        text, n, read / 1e6, blind / 1e6), detail)
+
+
+def command_holds_nothing(scanner, keys):
+    """The command, stopped in the middle of `credential add` by a vault that does not answer."""
+    with tempfile.TemporaryDirectory() as d:
+        os.mkdir(os.path.join(d, "run"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.bind(os.path.join(d, "run", "admin.sock"))
+            s.listen(1)
+            from stack import build_dir
+            p = subprocess.Popen([os.path.join(build_dir(), "sallyport"), "credential", "add", "c", "--provider", "openai",
+                                  "--dir", d], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            p.stdin.write(keys[0].encode() + b"\n")
+            p.stdin.close()
+            s.settimeout(5)
+            c, _ = s.accept()
+            c.settimeout(5)
+            got = b""
+            while keys[0].encode() not in got:
+                d2 = c.recv(65536)
+                assert d2, "the command hung up: %r" % p.stderr.read()[-300:]
+                got += d2
+            time.sleep(0.1)
+            hits, read, blind = scanner.process(p.pid)
+            p.kill()
+            p.wait()
+            c.close()
+            assert not hits, [(h[0], h[1]) for h in hits[:4]]
+
+
+def cores(a, scanner):
+    """Core dumps: refused by the processes themselves, and empty of keys when root takes one by force."""
+    pids = a.pids()
+    with tempfile.TemporaryDirectory() as d:
+        for role in ("core", "sealer", "zygote", "auditd", "worker"):
+            pid = pids[role][0]
+            with case("cores: a dump that root takes of %s by gcore holds no key" % role):
+                r = subprocess.run(["gcore", "-o", os.path.join(d, role), str(pid)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, timeout=60)
+                path = os.path.join(d, "%s.%d" % (role, pid))
+                if not os.path.exists(path):
+                    tap.note("gcore made no dump: " + r.stdout.decode()[-200:])
+                    continue
+                with open(path, "rb") as f:
+                    assert not scanner.hits(f.read()), "a key is in the dump"
+                os.unlink(path)
+    for role in ("sealer", "worker", "auditd", "core"):
+        with case("cores: SIGSEGV of %s leaves no core file, even with its limit raised by root" % role):
+            pids = a.pids()
+            pid = pids[role][0]
+            cwd = os.readlink("/proc/%d/cwd" % pid)
+            try:
+                resource.prlimit(pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            except PermissionError:
+                pass
+            before = set(os.listdir(cwd)) | set(os.listdir(a.dir))
+            os.kill(pid, signal.SIGSEGV)
+            time.sleep(0.4)
+            after = set(os.listdir(cwd)) | set(os.listdir(a.dir))
+            new = [n for n in after - before if n.startswith("core")]
+            assert not new, new
+            assert a.serves(), "no service after it"
+
+
+def main():
+    if os.geteuid() != 0:
+        tap.skip_all("needs root to read other processes' memory")
+    keys = [memscan.canary() for _ in range(32)]
+    scanner = memscan.Scanner(keys)
+    control(keys)
+    with Arena() as a:
+        a.behave = behave
+        vkeys = []
+        for i, k in enumerate(keys):
+            a.put("canary-%d" % i, k)
+            vkeys.append(a.issue("canary-%d" % i, ["canary-%d" % i]))
+        load = [Load(a, vkeys, REQUESTS // 4, 8 * i) for i in range(4)]
+        for t in load:
+            t.start()
+        mid = []
+        while any(t.is_alive() for t in load):
+            bad, _, _ = scan_roles(scanner, a.pids(), ("worker", "master", "auditd", "core", "zygote"))
+            mid.append(len(bad))
+            time.sleep(1.0)
+        total = {}
+        for t in load:
+            for k, v in t.status.items():
+                total[k] = total.get(k, 0) + v
+        tap.note(total)
+        good = sum(v for (kind, got), v in total.items() if got == 200 and kind in ("whole", "stream"))
+        seen = {r.header("authorization") for r in a.up.requests}
+        tap.ok(good >= REQUESTS // 3 and len(seen & {"Bearer " + k for k in keys}) == 32,
+               "all 32 keys were used upstream, %d good answers" % good, "%d keys, %d good" % (len(seen), good))
+        tap.ok(mid and not any(mid), "0 hits in gateway, auditd, core and zygote while serving (%d scans)" % len(mid), mid)
+        time.sleep(0.3)
+        pids = a.pids()
+        report(scanner, pids, ("worker", "master", "up"), "0 hits in the gateway and the supervisor")
+        report(scanner, pids, ("auditd",), "0 hits in auditd")
+        report(scanner, pids, ("core", "zygote"), "0 hits in the vault core outside secret pages")
+        report(scanner, pids, ("sealer",), "0 hits in the sealers between requests")
+        with case("the core's secret pages exist and cannot be read even by root"):
+            _, _, blind = scanner.process(pids["core"][0])
+            assert blind > 0, "every page of the core could be read"
+        bad, n = scanner.tree(a.dir)
+        tap.ok(not bad and n > 0, "0 hits in the vault's store, audit files and logs (%.1f MB)" % (n / 1e6), bad[:5])
+        with case("0 hits in what the command prints about credentials"):
+            out = b"".join(a.ctl(*c, check=False).stdout for c in (("credential", "list"), ("status",), ("vkey", "list"),
+                                                                    ("audit", "tail", "--json")))
+            assert out and not scanner.hits(out)
+        with case("0 hits in the command's own memory while it sends a new key"):
+            command_holds_nothing(scanner, keys)
+        cores(a, scanner)
+        # the demo's own gateway must not have taken anything along either
+        report(scanner, a.pids(), ("worker", "master", "auditd", "core", "zygote", "sealer"),
+               "0 hits anywhere after restarts")
+    tap.done()
+
+
+main()

@@ -1,0 +1,615 @@
+// links: auditd
+// SPDX-License-Identifier: Apache-2.0
+// The queue and the group commit on a real log: what is answered is durable, one flush
+// serves many, nothing is dropped or said twice, and a full disk refuses new work only.
+// May touch: a directory of its own.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "auditd/commit.h"
+#include "auditd/verify.h"
+#include "common/clock.h"
+
+#define ANSWERS 20000U
+
+static char dir[64];
+static struct ledger *ledger;
+static struct space *space;
+static struct commit *commit;
+static struct event_base *base;
+static char source; // any address
+
+static struct {
+	uint64_t id;
+	uint64_t seq;
+	bool ok;
+	char code[16];
+	uint64_t at;
+} answer[ANSWERS];
+static size_t answers;
+
+static void
+on_answer(void *cookie, void *src, uint64_t id, const struct commit_answer *a)
+{
+	(void)cookie;
+	assert_ptr_equal(src, &source);
+	assert_true(answers < ANSWERS);
+	answer[answers].id = id;
+	answer[answers].seq = a->ok ? a->seq : 0;
+	answer[answers].ok = a->ok;
+	answer[answers].at = clock_mono_ns();
+	snprintf(answer[answers].code, sizeof(answer[0].code), "%s", a->ok ? "" : a->code);
+	answers++;
+}
+
+static void
+on_done(void *cookie, bool fatal)
+{
+	(void)cookie;
+	assert_false(fatal);
+}
+
+static struct ledger_config config = {
+    .segment_records = 1U << 20, .segment_bytes = 1U << 30, .segment_age_ns = UINT64_MAX};
+
+static void
+start(uint64_t reserve, bool loop)
+{
+	config.dir = dir;
+	answers = 0;
+	ledger = ledger_open(&config);
+	space = space_new(dir, reserve, 0);
+	if (loop) {
+		base = event_base_new();
+		assert_int_equal(event_base_priority_init(base, COMMIT_PRIORITIES), 0);
+	}
+	struct commit_config cc = {.ledger = ledger,
+	    .space = space,
+	    .orphan_after_ns = 1000000000U,
+	    .answer = on_answer,
+	    .done = on_done};
+	commit = commit_new(base, &cc);
+}
+
+static void
+stop(void)
+{
+	commit_free(commit);
+	space_free(space);
+	ledger_close(ledger);
+	if (base != NULL)
+		event_base_free(base);
+	base = NULL;
+	commit = NULL;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	chain_init();
+	config.segment_records = 1U << 20;
+	config.map_bytes = 0;
+	snprintf(dir, sizeof(dir), "/tmp/sp-commit-XXXXXX");
+	return mkdtemp(dir) == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	char cmd[128];
+	if (commit != NULL)
+		stop();
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd);
+}
+
+static struct commit_entry *
+entry(enum audit_event event, uint64_t ref, uint64_t id)
+{
+	struct msg_append a = {.event = event,
+	    .time_ns = 1,
+	    .ref_seq = ref,
+	    .workspace = VIEW("w"),
+	    .num_count = 1,
+	    .text_count = 2};
+	a.num[0] = (struct msg_attr_num){.key = ATTR_STATUS, .value = id};
+	a.text[0] = (struct msg_attr_text){.key = ATTR_MODEL, .value = VIEW("m")};
+	a.text[1] = (struct msg_attr_text){.key = ATTR_REASON, .value = VIEW("r")};
+	uint8_t buf[4096];
+	size_t n = msg_encode(MSG_APPEND, &a, buf, sizeof(buf));
+	struct commit_entry *e = commit_entry_decode(buf, n);
+	assert_non_null(e);
+	e->source = &source;
+	e->id = id;
+	e->record.producer = event == EVENT_KEY_COMPLETE ? PRODUCER_GATEWAY : PRODUCER_VAULT;
+	e->lazy = event == EVENT_KEY_COMPLETE;
+	return e;
+}
+
+static uint64_t
+push(enum audit_event event, uint64_t ref, uint64_t id)
+{
+	commit_push(commit, entry(event, ref, id));
+	return id;
+}
+
+static bool
+copy_record(void *cookie, uint64_t seq, struct view record)
+{
+	static uint8_t bytes[RECORD_MAX];
+	(void)seq;
+	memcpy(bytes, record.p, record.len);
+	assert_int_equal(record_decode(bytes, record.len, cookie), 0);
+	return false;
+}
+
+static struct record
+stored(uint64_t seq)
+{
+	struct record r = {.seq = 0};
+	const char *why;
+	assert_int_equal(ledger_read(ledger, seq, copy_record, &r, &why), 0);
+	assert_int_equal(r.seq, seq);
+	return r;
+}
+
+static enum verify_verdict
+verify(struct verify *v)
+{
+	verify_init(v);
+	enum verify_verdict verdict = verify_dir(v, dir);
+	if (verdict == VERIFY_TAMPERED || verdict == VERIFY_UNREADABLE)
+		print_message("verify: %d at %llu: %s\n", (int)verdict,
+		    (unsigned long long)v->bad_seq, v->why);
+	verify_free(v);
+	return verdict;
+}
+
+// --- groups -----------------------------------------------------------------------------
+
+static void
+eight_share_a_commit(void **state)
+{
+	(void)state;
+	start(0, true);
+	uint64_t before = ledger_commits(ledger);
+	for (uint64_t i = 1; i <= 8; i++)
+		push(EVENT_KEY_INTENT, 0, i);
+	assert_int_equal(answers, 0); // nothing is acknowledged before it is durable
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(answers, 8);
+	assert_in_range(ledger_commits(ledger) - before, 1, 2);
+	for (uint64_t i = 0; i < 8; i++) {
+		assert_true(answer[i].ok);
+		assert_int_equal(answer[i].id, i + 1);
+		assert_int_equal(answer[i].seq, i + 1);
+	}
+	struct record r = stored(3);
+	assert_int_equal(r.attr_count, 3); // merged in order: 3 model, 6 status, 16 reason
+	assert_int_equal(r.attr[0].key, ATTR_MODEL);
+	assert_int_equal(r.attr[1].key, ATTR_STATUS);
+	assert_int_equal(r.attr[1].num, 3);
+	assert_int_equal(r.attr[2].key, ATTR_REASON);
+}
+
+static void
+completions_wait_for_company(void **state)
+{
+	(void)state;
+	start(0, true);
+	push(EVENT_KEY_INTENT, 0, 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	uint64_t before = ledger_commits(ledger), began = clock_mono_ns();
+	push(EVENT_KEY_COMPLETE, 1, 2);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(ledger_commits(ledger), before);
+	while (answers < 2)
+		event_base_loop(base, EVLOOP_ONCE);
+	uint64_t took = answer[1].at - began;
+	assert_true(took >= 15000000U); // it waited,
+	assert_true(took < 500000000U); // and not for long
+
+	push(EVENT_KEY_INTENT, 0, 3);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	before = ledger_commits(ledger);
+	push(EVENT_KEY_COMPLETE, answer[2].seq, 4);
+	push(EVENT_KEY_INTENT, 0, 5);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(answers, 5);
+	assert_int_equal(ledger_commits(ledger), before + 1); // they rode together
+}
+
+// A peer that keeps the loop busy cannot keep an intent waiting.
+static void
+a_flood_does_not_starve(void **state)
+{
+	(void)state;
+	start(0, true);
+	push(EVENT_KEY_INTENT, 0, 1);
+	uint64_t began = clock_mono_ns(), id = 2;
+	while (answers == 0 && clock_mono_ns() - began < 1000000000U)
+		push(EVENT_KEY_COMPLETE, 1, id++); // without ever returning to the loop
+	assert_true(answers > 0);
+	assert_true(answer[0].at - began < 100000000U);
+}
+
+static void
+busy_is_said(void **state)
+{
+	(void)state;
+	start(0, false);
+	for (uint64_t i = 1; i <= COMMIT_QUEUE_RECORDS + 5; i++)
+		push(EVENT_KEY_INTENT, 0, i);
+	size_t refused = answers;
+	assert_in_range(refused, 5, COMMIT_QUEUE_RECORDS); // by number or by bytes
+	for (size_t i = 0; i < refused; i++)
+		assert_string_equal(answer[i].code, "audit_busy");
+	commit_run(commit);
+	assert_int_equal(answers, COMMIT_QUEUE_RECORDS + 5);
+	for (size_t i = refused; i < answers; i++)
+		assert_true(answer[i].ok);
+	assert_int_equal(ledger_head_seq(ledger), answers - refused);
+}
+
+// --- completions -------------------------------------------------------------------------
+
+static void
+completed_once(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	commit_run(commit);
+	push(EVENT_KEY_COMPLETE, 1, 2);
+	push(EVENT_KEY_COMPLETE, 1, 3); // again, in the same group
+	commit_run(commit);
+	push(EVENT_KEY_COMPLETE, 1, 4); // and later
+	commit_run(commit);
+	assert_int_equal(answers, 4);
+	assert_true(answer[1].ok && answer[2].ok && answer[3].ok);
+	assert_int_equal(answer[1].seq, 2);
+	assert_int_equal(answer[2].seq, 0);
+	assert_int_equal(answer[3].seq, 0);
+	assert_int_equal(ledger_head_seq(ledger), 2);
+	stop();
+	start(0, false); // and after a restart
+	push(EVENT_KEY_COMPLETE, 1, 5);
+	commit_run(commit);
+	assert_true(answer[0].ok);
+	assert_int_equal(ledger_head_seq(ledger), 2);
+}
+
+static void
+void_completes_too(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	push(EVENT_KEY_INTENT_VOID, 1, 2);
+	commit_run(commit);
+	commit_run(commit);
+	assert_int_equal(chain_intent_count(ledger_intents(ledger), INTENT_OPEN), 1);
+	push(EVENT_KEY_INTENT_VOID, 1, 3);
+	commit_run(commit);
+	assert_int_equal(chain_intent_count(ledger_intents(ledger), INTENT_OPEN), 0);
+}
+
+static void
+completion_of_nothing(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_DENIED, 0, 1);
+	commit_run(commit);
+	const uint64_t refs[] = {0, 1, 999}; // genesis, no intent, not there yet
+	for (size_t i = 0; i < ARRAY_LEN(refs); i++) {
+		push(EVENT_KEY_COMPLETE, refs[i], 2);
+		commit_run(commit);
+		struct record r = stored(ledger_head_seq(ledger));
+		assert_int_equal(r.event, EVENT_KEY_COMPLETE);
+		assert_true(view_eq_str(r.error_code, "no_intent"));
+		assert_int_equal(r.result, RESULT_FAILED);
+	}
+	assert_int_equal(ledger_head_seq(ledger), 4);
+}
+
+static void
+orphans(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	push(EVENT_KEY_INTENT, 0, 2);
+	commit_run(commit);
+	push(EVENT_KEY_COMPLETE, 2, 3);
+	commit_run(commit);
+	commit_tick(commit);
+	commit_run(commit);
+	assert_int_equal(ledger_head_seq(ledger), 3); // not old enough
+	usleep(1100000);
+	commit_tick(commit);
+	commit_tick(commit); // twice before the commit: still one record
+	commit_run(commit);
+	assert_int_equal(ledger_head_seq(ledger), 4);
+	struct record r = stored(4);
+	assert_int_equal(r.event, EVENT_INTENT_ORPHAN);
+	assert_int_equal(r.ref_seq, 1);
+	assert_true(view_eq_str(record_attr(&r, ATTR_REASON)->text, "timeout"));
+	push(EVENT_KEY_COMPLETE, 1, 4); // late, but true
+	commit_run(commit);
+	assert_int_equal(stored(5).flags, RECORD_LATE);
+	push(EVENT_KEY_COMPLETE, 1, 5);
+	commit_run(commit);
+	assert_int_equal(ledger_head_seq(ledger), 5);
+}
+
+static void
+orphans_of_a_restart(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	commit_run(commit);
+	stop();
+	start(0, false);
+	assert_int_equal(ledger_boot_no(ledger), 2);
+	commit_orphans(commit, true);
+	commit_run(commit);
+	struct record r = stored(2);
+	assert_int_equal(r.event, EVENT_INTENT_ORPHAN);
+	assert_true(view_eq_str(record_attr(&r, ATTR_REASON)->text, "restart"));
+	stop();
+	start(0, false);
+	commit_orphans(commit, true);
+	commit_run(commit);
+	assert_int_equal(ledger_head_seq(ledger), 2); // said once
+	push(EVENT_KEY_COMPLETE, 1, 1);
+	commit_run(commit);
+	assert_int_equal(stored(3).flags, RECORD_LATE);
+	struct verify v;
+	stop();
+	assert_int_equal(verify(&v), VERIFY_UNANCHORED);
+	assert_int_equal(v.orphans, 1);
+	assert_int_equal(v.late, 1);
+	assert_int_equal(v.open, 0);
+}
+
+// --- segments ------------------------------------------------------------------------------
+
+static void
+rotation(void **state)
+{
+	(void)state;
+	config.segment_records = 16;
+	start(0, false);
+	for (uint64_t i = 1; i <= 100; i++)
+		push(EVENT_KEY_INTENT, 0, i); // one queue, many segments
+	commit_run(commit);
+	for (uint64_t i = 1; i <= 100; i++) {
+		push(EVENT_KEY_COMPLETE, answer[i - 1].seq, i);
+		commit_run(commit);
+	}
+	assert_int_equal(answers, 200);
+	uint64_t *first;
+	size_t n;
+	assert_int_equal(store_list(dir, &first, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(first[i], i * 16);
+		if (i != 0) {
+			struct record r = stored(first[i]);
+			assert_int_equal(r.event, EVENT_SEGMENT_OPEN);
+			assert_int_equal(r.ref_seq, first[i] - 1);
+		}
+	}
+	free(first);
+	assert_true(n > 10);
+	// A completion of an intent in an old segment, said again.
+	uint64_t head = ledger_head_seq(ledger);
+	push(EVENT_KEY_COMPLETE, answer[0].seq, 7);
+	commit_run(commit);
+	assert_int_equal(ledger_head_seq(ledger), head);
+	stop();
+	struct verify v;
+	assert_int_equal(verify(&v), VERIFY_UNANCHORED);
+	assert_int_equal(v.records, head + 1);
+	assert_int_equal(v.open, 0);
+	start(0, false); // opens at a later segment
+	assert_int_equal(ledger_head_seq(ledger), head);
+	assert_memory_equal(ledger_head(ledger), v.head, CHAIN_HASH);
+}
+
+static void
+open_intents_cross_segments_and_restarts(void **state)
+{
+	(void)state;
+	config.segment_records = 16;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	commit_run(commit);
+	for (uint64_t i = 2; i <= 60; i++)
+		push(EVENT_KEY_DENIED, 0, i);
+	commit_run(commit);
+	stop();
+	start(0, false);
+	assert_int_equal(chain_intent_get(ledger_intents(ledger), 1), INTENT_OPEN);
+	push(EVENT_KEY_COMPLETE, 1, 1);
+	commit_run(commit);
+	assert_int_equal(stored(ledger_head_seq(ledger)).ref_seq, 1);
+}
+
+static void
+full_map_goes_on_in_a_new_segment(void **state)
+{
+	(void)state;
+	config.map_bytes = 256U * 1024U;
+	start(0, false);
+	for (uint64_t i = 1; i <= 3000; i++) {
+		push(EVENT_KEY_DENIED, 0, i);
+		if (i % 10 == 0)
+			commit_run(commit);
+	}
+	assert_int_equal(answers, 3000);
+	for (size_t i = 0; i < answers; i++)
+		assert_true(answer[i].ok);
+	uint64_t *first;
+	size_t n;
+	assert_int_equal(store_list(dir, &first, &n), 0);
+	assert_true(n > 2);
+	free(first);
+	stop();
+	struct verify v;
+	assert_int_equal(verify(&v), VERIFY_UNANCHORED);
+	assert_in_range(v.records, 3001, 3100);
+}
+
+// --- a disk without space --------------------------------------------------------------------
+
+static void
+no_space_refuses_new_work_only(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	commit_run(commit);
+	stop();
+	start(UINT64_MAX / 4, false); // no disk has that much
+	assert_false(space_admits(space));
+	push(EVENT_KEY_INTENT, 0, 2);
+	push(EVENT_KEY_COMPLETE, 1, 3);
+	push(EVENT_KEY_DENIED, 0, 4);
+	commit_run(commit);
+	assert_int_equal(answers, 3);
+	assert_false(answer[0].ok);
+	assert_string_equal(answer[0].code, "audit_full");
+	assert_true(answer[1].ok);
+	assert_string_equal(answer[2].code, "audit_full");
+	assert_int_equal(ledger_head_seq(ledger), 2);
+}
+
+// --- what the producer may not do ---------------------------------------------------------------
+
+static void
+disordered_attributes_do_not_decode(void **state)
+{
+	(void)state;
+	struct msg_append a = {.event = EVENT_KEY_INTENT, .num_count = 2};
+	uint8_t buf[4096];
+	a.num[0].key = 7;
+	a.num[1].key = 6;
+	size_t n = msg_encode(MSG_APPEND, &a, buf, sizeof(buf));
+	assert_null(commit_entry_decode(buf, n));
+	a.num[1].key = 8;
+	a.text_count = 1;
+	a.text[0].key = 8; // the same key as number and as text
+	n = msg_encode(MSG_APPEND, &a, buf, sizeof(buf));
+	assert_null(commit_entry_decode(buf, n));
+	a.text[0].key = 9;
+	n = msg_encode(MSG_APPEND, &a, buf, sizeof(buf));
+	struct commit_entry *e = commit_entry_decode(buf, n);
+	assert_non_null(e);
+	commit_entry_free(e);
+	assert_null(commit_entry_decode(buf, n - 1));
+}
+
+static void
+oversize_is_shortened_not_lost(void **state)
+{
+	(void)state;
+	start(0, false);
+	static char big[300];
+	memset(big, 'x', sizeof(big));
+	struct msg_append a = {.event = EVENT_KEY_INTENT, .text_count = MSG_ATTRS_MAX};
+	for (size_t i = 0; i < MSG_ATTRS_MAX; i++)
+		a.text[i] =
+		    (struct msg_attr_text){.key = i + 1, .value = {.p = big, .len = sizeof(big)}};
+	uint8_t buf[8192];
+	size_t n = msg_encode(MSG_APPEND, &a, buf, sizeof(buf));
+	struct commit_entry *e = commit_entry_decode(buf, n);
+	e->source = &source;
+	e->record.producer = PRODUCER_VAULT;
+	commit_push(commit, e);
+	commit_run(commit);
+	assert_true(answer[0].ok);
+	struct record r = stored(1);
+	assert_int_equal(r.flags, RECORD_SHORTENED);
+	assert_int_equal(r.attr_count, MSG_ATTRS_MAX);
+}
+
+// --- a log that was changed
+// ------------------------------------------------------------------------
+
+static int
+exit_of_open(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		config.dir = dir;
+		_exit(ledger_open(&config) == NULL);
+	}
+	int status = 0;
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+lost_segments_stop_the_start(void **state)
+{
+	(void)state;
+	char cmd[256];
+	config.segment_records = 16;
+	start(0, false);
+	for (uint64_t i = 1; i <= 60; i++)
+		push(EVENT_KEY_DENIED, 0, i);
+	commit_run(commit);
+	stop();
+	assert_int_equal(exit_of_open(), 0);
+	snprintf(cmd, sizeof(cmd), "mv %s/seg-0000000000000016.mdb %s/x", dir, dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(exit_of_open(), LEDGER_EXIT); // one is missing
+	snprintf(cmd, sizeof(cmd), "mv %s/x %s/seg-0000000000000016.mdb", dir, dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(exit_of_open(), 0);
+	snprintf(cmd, sizeof(cmd), "rm -f %s/seg-0000000000000000.mdb", dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(exit_of_open(), LEDGER_EXIT); // the beginning
+	snprintf(cmd, sizeof(cmd), "rm -f %s/seg-*", dir);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(exit_of_open(), LEDGER_EXIT); // all of them: no silent new log
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    T(eight_share_a_commit),
+	    T(completions_wait_for_company),
+	    T(a_flood_does_not_starve),
+	    T(busy_is_said),
+	    T(completed_once),
+	    T(void_completes_too),
+	    T(completion_of_nothing),
+	    T(orphans),
+	    T(orphans_of_a_restart),
+	    T(rotation),
+	    T(open_intents_cross_segments_and_restarts),
+	    T(full_map_goes_on_in_a_new_segment),
+	    T(no_space_refuses_new_work_only),
+	    T(disordered_attributes_do_not_decode),
+	    T(oversize_is_shortened_not_lost),
+	    T(lost_segments_stop_the_start),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Audit records that nobody waits for: refusals, rejected peers, lane faults. A flood
+// of one kind is folded: at most NOTE_RATE records a second of a kind, the rest as one
+// record with a count. While auditd is away they are counted and written when it is
+// back, so nothing is dropped silently.
+#ifndef VAULTD_AUDIT_NOTE_H
+#define VAULTD_AUDIT_NOTE_H
+
+#include "proto/msg.h"
+#include "vaultd/core.h"
+#include "vaultd/deny.h"
+
+#define NOTE_RATE 20U // a second, for each kind
+
+// What is folded together: one kind per refusal code, and these.
+enum note_kind {
+	NOTE_DENY_FIRST = 0, // NOTE_DENY_FIRST + enum deny_kind
+	NOTE_PEER_REJECTED = DENY_COUNT,
+	NOTE_UNVERIFIED,
+	NOTE_LEAK,
+	NOTE_SEALER_DIED,
+	NOTE_VOID,
+	NOTE_KIND_COUNT,
+};
+
+struct note {
+	uint64_t event; // enum audit_event
+	uint64_t ref_seq;
+	const char *user;
+	const char *workspace;
+	const char *key_id;
+	uint64_t key_version;
+	uint64_t result;
+	const char *code;
+	uint64_t operation; // 0: none
+	uint64_t signal;
+	struct view model;  // cut to what a record takes
+	struct view reason; // likewise
+};
+
+struct audit_note *audit_note_new(struct core *core);
+void audit_note_free(struct audit_note *n);
+
+void audit_note_add(struct audit_note *n, enum note_kind kind, const struct note *note);
+// Writes what was folded, as far as the rate allows.
+void audit_note_tick(struct audit_note *n);
+
+#endif

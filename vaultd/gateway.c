@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channels of gateway workers. May touch: descriptors accepted on the gateway socket.
+#include "vaultd/gateway.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "vaultd/audit_note.h"
+#include "vaultd/lane_ctl.h"
+#include "vaultd/use.h"
+
+#define GATEWAY_MAGIC 0x67617465U
+#define BACKLOG_MAX   (4U << 20) // bytes of answers that a worker has not read
+
+struct gateways {
+	struct core *core;
+	struct gateway *first;
+	size_t count;
+	uint64_t next_id;
+};
+
+struct gateways *
+gateway_set_new(struct core *core)
+{
+	struct gateways *g = base_calloc(1, sizeof(*g));
+	g->core = core;
+	g->next_id = 1;
+	return g;
+}
+
+static void
+gone(struct gateway *gw)
+{
+	struct gateways *g = gw->core->gateways;
+	struct gateway **at = &g->first;
+	while (*at != gw)
+		at = &(*at)->next;
+	*at = gw->next;
+	g->count--;
+	lane_ctl_gateway_gone(gw->core->lanes, gw->id);
+	plan_clear(&gw->plans);
+	link_free(gw->link);
+	gw->magic = 0;
+	free(gw);
+}
+
+void
+gateway_set_free(struct gateways *g)
+{
+	if (g == NULL)
+		return;
+	while (g->first != NULL)
+		gone(g->first);
+	free(g);
+}
+
+static enum chan_status
+on_hello(struct gateway *gw, const struct frame *f)
+{
+	struct msg_hello m;
+	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	gw->worker = m.worker;
+	gw->greeted = true;
+	chan_set_state(link_chan(gw->link), CHANNEL_READY);
+	if (!view_eq_str(m.version, SALLYPORT_VERSION))
+		log_msg(LOG_WARN, "gateway worker %llu is version %.*s, this is " SALLYPORT_VERSION,
+		    (unsigned long long)m.worker, (int)m.version.len, m.version.p);
+	struct msg_welcome w = {.version = VIEW(SALLYPORT_VERSION)};
+	(void)link_send(gw->link, MSG_WELCOME, f->id, &w); // cannot fail: not a secret channel
+	return CHAN_OK;
+}
+
+static enum chan_status
+on_frame(void *cookie, struct link *l, const struct frame *f)
+{
+	struct gateway *gw = cookie;
+	CHECK_OBJ(gw, GATEWAY_MAGIC);
+	// Answers wait in memory: an honest worker reads them, so there are never many.
+	if (link_backlog(l) > BACKLOG_MAX)
+		return chan_reject(link_chan(l), "does not read its answers");
+	switch (f->type) {
+	case MSG_HELLO:
+		return on_hello(gw, f);
+	case MSG_AUTHORIZE:
+		return use_on_authorize(gw, f);
+	case MSG_USE:
+		return use_on_use(gw, f);
+	case MSG_SETTLE:
+		return use_on_settle(gw, f);
+	case MSG_SEALER_OPEN:
+		return lane_ctl_on_open(gw, f);
+	default:
+		return chan_reject(link_chan(l), "unexpected message");
+	}
+}
+
+static void
+on_close(void *cookie, struct link *l, enum chan_status why)
+{
+	struct gateway *gw = cookie;
+	CHECK_OBJ(gw, GATEWAY_MAGIC);
+	if (why == CHAN_REJECT) {
+		const char *reason = chan_reason(link_chan(l));
+		log_msg(LOG_ERROR, "gateway worker %llu broke the protocol: %s",
+		    (unsigned long long)gw->worker, reason);
+		audit_note_add(gw->core->notes, NOTE_PEER_REJECTED,
+		    &(struct note){.event = EVENT_PEER_REJECTED,
+			.result = RESULT_DENIED,
+			.user = "gateway",
+			.code = "protocol",
+			.reason = view_of(reason)});
+	}
+	gone(gw);
+}
+
+void
+gateway_accept(struct gateways *g, int fd)
+{
+	if (g->count == GATEWAY_MAX) {
+		log_msg(LOG_ERROR, "more than %u gateway channels: refused one", GATEWAY_MAX);
+		close(fd);
+		return;
+	}
+	struct gateway *gw = base_calloc(1, sizeof(*gw));
+	gw->magic = GATEWAY_MAGIC;
+	gw->core = g->core;
+	gw->id = g->next_id++;
+	struct chan *c = chan_new(fd, ROLE_GATEWAY_AT_CORE, 0);
+	BUG_IF(c == NULL);
+	gw->link = link_new(g->core->base, c, on_frame, on_close, gw);
+	gw->next = g->first;
+	g->first = gw;
+	g->count++;
+}
+
+struct gateway *
+gateway_by_id(struct gateways *g, uint64_t id)
+{
+	for (struct gateway *gw = g->first; gw != NULL; gw = gw->next)
+		if (gw->id == id)
+			return gw;
+	return NULL;
+}
+
+size_t
+gateway_count(const struct gateways *g)
+{
+	size_t n = 0;
+	for (const struct gateway *gw = g->first; gw != NULL; gw = gw->next)
+		n += gw->greeted;
+	return n;
+}
+
+void
+gateway_tick(struct gateways *g)
+{
+	uint64_t now = clock_mono_ns();
+	for (struct gateway *gw = g->first; gw != NULL; gw = gw->next)
+		plan_expire(&gw->plans, now);
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ring of plans. Touches memory only.
+#include "vaultd/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CAP_MIN 64U
+
+struct view
+plan_model(const struct plan *p)
+{
+	return (struct view){p->text, p->model_len};
+}
+
+struct view
+plan_conversation(const struct plan *p)
+{
+	return (struct view){p->text + p->model_len, p->conversation_len};
+}
+
+static struct plan_slot *
+slot_at(const struct plan_table *t, size_t i)
+{
+	return &t->slot[(t->head + i) & (t->cap - 1)];
+}
+
+static bool
+expired(const struct plan *p, uint64_t now_ns)
+{
+	return !p->in_flight && now_ns - p->made_ns >= PLAN_LIFE_NS;
+}
+
+static void
+pop(struct plan_table *t)
+{
+	free(slot_at(t, 0)->plan);
+	t->head = (t->head + 1) & (t->cap - 1);
+	t->count--;
+}
+
+void
+plan_expire(struct plan_table *t, uint64_t now_ns)
+{
+	while (t->count != 0) {
+		const struct plan *p = slot_at(t, 0)->plan;
+		if (p != NULL && !expired(p, now_ns))
+			return;
+		pop(t);
+	}
+}
+
+static void
+grow(struct plan_table *t)
+{
+	size_t cap = MAX(t->cap * 2, CAP_MIN);
+	struct plan_slot *slot = base_calloc(cap, sizeof(*slot));
+	for (size_t i = 0; i < t->count; i++)
+		slot[i] = *slot_at(t, i);
+	free(t->slot);
+	t->slot = slot;
+	t->cap = cap;
+	t->head = 0;
+}
+
+static bool
+make_room(struct plan_table *t, uint64_t now_ns)
+{
+	plan_expire(t, now_ns);
+	if (t->count < t->cap)
+		return true;
+	if (t->cap < PLAN_MAX) {
+		grow(t);
+		return true;
+	}
+	const struct plan *oldest = slot_at(t, 0)->plan;
+	if (!oldest->used || oldest->in_flight)
+		return false;
+	pop(t);
+	return true;
+}
+
+struct plan *
+plan_add(
+    struct plan_table *t, uint64_t id, struct view model, struct view conversation, uint64_t now_ns)
+{
+	BUG_IF(t->count != 0 && slot_at(t, t->count - 1)->id >= id);
+	if (!make_room(t, now_ns))
+		return NULL;
+	struct plan *p = base_calloc(1, sizeof(*p) + model.len + conversation.len);
+	p->id = id;
+	p->made_ns = now_ns;
+	p->model_len = model.len;
+	p->conversation_len = conversation.len;
+	if (model.len != 0)
+		memcpy(p->text, model.p, model.len);
+	if (conversation.len != 0)
+		memcpy(p->text + model.len, conversation.p, conversation.len);
+	t->count++;
+	*slot_at(t, t->count - 1) = (struct plan_slot){.id = id, .plan = p};
+	return p;
+}
+
+static struct plan_slot *
+find_slot(struct plan_table *t, uint64_t id)
+{
+	size_t low = 0, high = t->count;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		struct plan_slot *s = slot_at(t, mid);
+		if (s->id == id)
+			return s;
+		if (s->id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+struct plan *
+plan_find(struct plan_table *t, uint64_t id, uint64_t now_ns)
+{
+	struct plan_slot *s = find_slot(t, id);
+	if (s == NULL || s->plan == NULL || expired(s->plan, now_ns))
+		return NULL;
+	return s->plan;
+}
+
+void
+plan_drop(struct plan_table *t, uint64_t id)
+{
+	struct plan_slot *s = find_slot(t, id);
+	if (s == NULL || s->plan == NULL || s->plan->in_flight)
+		return;
+	free(s->plan);
+	s->plan = NULL;
+}
+
+void
+plan_clear(struct plan_table *t)
+{
+	while (t->count != 0)
+		pop(t);
+	free(t->slot);
+	*t = (struct plan_table){0};
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plans of one gateway channel: what AUTHORIZE promised and USE may still take.
+// Request ids only grow, so the table is a ring in order of id. At most PLAN_MAX
+// plans; each lives PLAN_LIFE_NS. When the ring is full the oldest plan that was used
+// already makes room (it loses its later attempts); if the oldest is unused and still
+// alive, the vault is busy. Pure but for memory.
+#ifndef VAULTD_PLAN_H
+#define VAULTD_PLAN_H
+
+#include "vaultd/policy.h"
+
+#define PLAN_MAX     16384U
+#define PLAN_LIFE_NS 120000000000U
+
+struct plan {
+	uint64_t id;
+	uint64_t made_ns;
+	struct vkey *vkey; // lives as long as the process
+	const struct catalogue_op *op;
+	struct policy_choice choice;
+	size_t next;	 // attempt that may be used now
+	bool in_flight;	 // an intent is on its way to auditd: the plan stays
+	bool used;	 // at least one attempt was released
+	uint64_t sealer; // of the newest use
+	uint64_t lane;
+	uint64_t audit_seq;
+	bool stream;
+	size_t model_len;
+	size_t conversation_len;
+	char text[]; // model, conversation
+};
+
+struct plan_slot {
+	uint64_t id;
+	struct plan *plan; // NULL: gone
+};
+
+struct plan_table {
+	struct plan_slot *slot;
+	size_t cap; // power of two
+	size_t head;
+	size_t count; // slots in the ring, also those whose plan is gone
+};
+
+struct view plan_model(const struct plan *p);
+struct view plan_conversation(const struct plan *p);
+
+// id must be greater than every id before. NULL: the table is full of live plans.
+struct plan *plan_add(struct plan_table *t, uint64_t id, struct view model,
+    struct view conversation, uint64_t now_ns) MUST_CHECK;
+// NULL if there is none, or it expired.
+struct plan *plan_find(struct plan_table *t, uint64_t id, uint64_t now_ns);
+void plan_drop(struct plan_table *t, uint64_t id);
+void plan_expire(struct plan_table *t, uint64_t now_ns);
+void plan_clear(struct plan_table *t);
+
+#endif

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+// AUTHORIZE and USE. May touch: the tables, the audit link, sealers' channels, and,
+// between a confirmed intent and the sealed head, one decrypted secret.
+#include "vaultd/use.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "vaultd/audit_link.h"
+#include "vaultd/audit_note.h"
+#include "vaultd/head.h"
+#include "vaultd/lane_ctl.h"
+
+#define PENDING_MAGIC 0x75736570U
+
+// --- refusing ----------------------------------------------------------------------
+
+struct subject {
+	const struct vkey *vkey; // NULL: unknown
+	const struct cred *cred; // NULL: none chosen
+	uint64_t operation;
+	struct view model;
+};
+
+static void
+refuse(struct gateway *gw, uint64_t request, const struct deny *d, const struct subject *about)
+{
+	struct core *core = gw->core;
+	bool client = d->kind == DENY_INVALID_KEY || d->kind == DENY_KEY_REVOKED;
+	struct msg_deny m = deny_message(d);
+	(void)link_send(gw->link, MSG_DENY, request, &m); // cannot fail: not a secret channel
+	core->denials++;
+	struct note n = {.event = client ? EVENT_CLIENT_DENIED : EVENT_KEY_DENIED,
+	    .user = about->vkey == NULL ? NULL : about->vkey->id,
+	    .workspace = about->vkey == NULL ? NULL : about->vkey->workspace,
+	    .key_id = about->cred == NULL ? NULL : about->cred->id,
+	    .key_version = about->cred == NULL ? 0 : about->cred->version,
+	    .result = RESULT_DENIED,
+	    .code = deny_code(d->kind),
+	    .operation = about->operation,
+	    .model = about->model};
+	audit_note_add(core->notes, NOTE_DENY_FIRST + (enum note_kind)d->kind, &n);
+}
+
+static bool
+audit_up(const struct core *core, struct deny *d)
+{
+	if (audit_link_ready(core->audit))
+		return true;
+	return deny_set(d, DENY_AUDIT_UNAVAILABLE, "No key is used without an audit record: %s.",
+	    audit_link_problem(core->audit));
+}
+
+// --- AUTHORIZE -----------------------------------------------------------------------
+
+static bool
+check_request(const struct msg_authorize *m, const struct catalogue_op *op, struct deny *d)
+{
+	if (op == NULL)
+		return deny_set(d, DENY_OPERATION_NOT_ALLOWED, "There is no such operation.");
+	if (!op->has_model && m->model.len != 0)
+		return deny_set(
+		    d, DENY_BAD_PARAM, "The operation '%s' takes no model.", ids_operation(op->id));
+	if (op->has_model && !catalogue_model_valid(m->model))
+		return deny_set(d, DENY_BAD_PARAM,
+		    "The model is missing, too long, or not printable ASCII without spaces.");
+	return true;
+}
+
+static bool
+check_key(struct core *core, const struct msg_authorize *m, struct vkey **k_r, struct deny *d)
+{
+	struct vkey *k = vkey_find(core->vkeys, m->client_key);
+	*k_r = k;
+	if (k == NULL)
+		return deny_set(d, DENY_INVALID_KEY,
+		    "This is not a Sallyport key. Keys begin with 'sp-'; make one with: sallyport "
+		    "key "
+		    "issue");
+	if (k->revoked)
+		return deny_set(d, DENY_KEY_REVOKED,
+		    "This Sallyport key was revoked. Ask for a new one: sallyport vkey issue");
+	return true;
+}
+
+static bool
+rate_limited(struct deny *d, uint64_t wait_ms, const char *whose, const char *name)
+{
+	deny_set(d, DENY_RATE_LIMITED, "The rate ceiling of the %s '%s' is reached.", whose, name);
+	d->retry_after_ms = wait_ms;
+	return false;
+}
+
+// Only the key's own ceiling: a credential's may be gone by the time of USE.
+static bool
+check_key_rate(const struct vkey *k, struct deny *d)
+{
+	uint64_t wait = limits_wait_ms(&k->limits, clock_mono_ns());
+	return wait == 0 ? true : rate_limited(d, wait, "key", k->name);
+}
+
+static void
+send_plan(struct gateway *gw, const struct plan *p)
+{
+	struct msg_plan m = {.vkey_id = view_of(p->vkey->id),
+	    .workspace = view_of(p->vkey->workspace),
+	    .attempt_count = p->choice.count};
+	for (size_t i = 0; i < p->choice.count; i++) {
+		const struct cred *c = cred_by_handle(gw->core->creds, p->choice.handle[i]);
+		m.attempt[i] = (struct msg_attempt){.credential = p->choice.handle[i],
+		    .credential_id = view_of(c->id),
+		    .provider = c->provider,
+		    .host = view_of(c->host),
+		    .port = c->port,
+		    .region = view_of(c->region),
+		    .model = plan_model(p)};
+	}
+	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel
+}
+
+static bool
+make_plan(struct gateway *gw, uint64_t id, const struct msg_authorize *m,
+    const struct catalogue_op *op, struct vkey *k, struct deny *d)
+{
+	struct policy_request r = {.vkey = k, .op = op, .model = m->model};
+	struct policy_choice choice;
+	if (!policy_choose(&r, gw->core->creds, &choice, d) || !check_key_rate(k, d) ||
+	    !audit_up(gw->core, d))
+		return false;
+	struct plan *p = plan_add(&gw->plans, id, m->model, m->conversation, clock_mono_ns());
+	if (p == NULL)
+		return deny_set(d, DENY_VAULT_BUSY, "Too many requests are planned and not begun.");
+	p->vkey = k;
+	p->op = op;
+	p->choice = choice;
+	p->stream = m->stream;
+	send_plan(gw, p);
+	return true;
+}
+
+enum chan_status
+use_on_authorize(struct gateway *gw, const struct frame *f)
+{
+	struct msg_authorize m;
+	struct deny d = {0};
+	struct vkey *k = NULL;
+	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	if (f->id <= gw->last_request)
+		return chan_reject(link_chan(gw->link), "request id does not grow");
+	gw->last_request = f->id;
+	const struct catalogue_op *op = catalogue_find(m.operation);
+	if (check_key(gw->core, &m, &k, &d) && check_request(&m, op, &d) &&
+	    make_plan(gw, f->id, &m, op, k, &d)) {
+		k->last_used_s = clock_wall_ns() / 1000000000U;
+		return CHAN_OK;
+	}
+	struct subject about = {.vkey = k, .operation = m.operation};
+	if (op != NULL && catalogue_model_valid(m.model))
+		about.model = m.model;
+	refuse(gw, f->id, &d, &about);
+	return CHAN_OK;
+}
+
+// --- USE: before the audit record ------------------------------------------------------
+
+// A use whose intent is on its way. Names everything by id, since anything may go
+// away meanwhile; keeps the USE payload, which the head is built from.
+struct pending {
+	unsigned magic;
+	struct core *core;
+	uint64_t gateway;
+	uint64_t request;
+	uint64_t credential;
+	uint64_t version;
+	uint64_t sealer;
+	uint64_t lane;
+	bool answered; // the gateway has its DENY already
+	size_t len;
+	uint8_t use[];
+};
+
+static bool
+check_attempt(const struct plan *p, const struct msg_use *m, struct deny *d)
+{
+	if (p->in_flight || m->attempt != p->next || p->next >= p->choice.count)
+		return deny_set(d, DENY_NO_PLAN, "This attempt of the plan is not open.");
+	if (m->attempt > 0 && !policy_may_fall_back(m->previous_status))
+		return deny_set(d, DENY_NO_PLAN, "After status %llu there is no further attempt.",
+		    (unsigned long long)m->previous_status);
+	if (m->operation != p->op->id)
+		return deny_set(d, DENY_OPERATION_NOT_ALLOWED,
+		    "The plan is for the operation '%s'.", ids_operation(p->op->id));
+	return true;
+}
+
+static bool
+check_rates(struct vkey *k, struct cred *c, struct deny *d)
+{
+	uint64_t now = clock_mono_ns();
+	uint64_t wait = limits_wait_ms(&c->limits, now);
+	if (!check_key_rate(k, d))
+		return false;
+	return wait == 0 ? true : rate_limited(d, wait, "credential", c->name);
+}
+
+static void on_intent(void *cookie, enum audit_outcome o, uint64_t seq, struct view code);
+
+static int
+append_intent(struct pending *u, const struct plan *p, struct cred *c, const struct msg_use *m)
+{
+	char hex[64];
+	struct text t;
+	text_init(&t, hex, sizeof(hex));
+	text_hex(&t, (const uint8_t *)m->body_sha256.p, m->body_sha256.len);
+	struct view model = plan_model(p);
+	struct msg_append a = {.event = EVENT_KEY_INTENT,
+	    .workspace = view_of(p->vkey->workspace),
+	    .user = view_of(p->vkey->id),
+	    .conversation = plan_conversation(p),
+	    .key_id = view_of(c->id),
+	    .key_version = c->version,
+	    .key_use = c->uses + 1,
+	    .result = RESULT_OK};
+	a.num[a.num_count++] = (struct msg_attr_num){ATTR_BYTES_IN, m->body_len};
+	a.num[a.num_count++] = (struct msg_attr_num){ATTR_STREAM, p->stream};
+	const struct msg_attr_text text[] = {
+	    {ATTR_OPERATION, view_of(ids_operation(p->op->id))},
+	    {ATTR_PROVIDER, view_of(ids_provider(c->provider))},
+	    {ATTR_MODEL, {model.p, MIN(model.len, 300U)}},
+	    {ATTR_UPSTREAM_HOST, view_of(c->host)},
+	    {ATTR_REGION, view_of(c->region)},
+	    {ATTR_BODY_SHA256, text_done(&t)},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(text); i++)
+		if (text[i].value.len != 0)
+			a.text[a.text_count++] = text[i];
+	if (audit_link_append(u->core->audit, &a, on_intent, u) != 0)
+		return -1;
+	c->uses++;
+	return 0;
+}
+
+static bool
+begin_use(struct gateway *gw, struct plan *p, struct cred *c, const struct frame *f,
+    const struct msg_use *m, struct deny *d)
+{
+	struct core *core = gw->core;
+	struct pending *u = base_calloc(1, sizeof(*u) + f->len);
+	u->magic = PENDING_MAGIC;
+	u->core = core;
+	u->gateway = gw->id;
+	u->request = f->id;
+	u->credential = p->choice.handle[p->next];
+	u->version = c->version;
+	u->sealer = m->sealer;
+	u->lane = m->lane;
+	u->len = f->len;
+	memcpy(u->use, f->payload, f->len);
+	if (append_intent(u, p, c, m) != 0) {
+		free(u);
+		return deny_set(d, DENY_VAULT_BUSY, "Too many records wait for the audit log.");
+	}
+	uint64_t now = clock_mono_ns();
+	limits_take(&p->vkey->limits, now);
+	limits_take(&c->limits, now);
+	lane_ctl_hold(core->lanes, m->sealer, m->lane);
+	p->in_flight = true;
+	return true;
+}
+
+// A refused attempt is spent, so that the gateway can go on with the next one;
+// only the wrong lane may be corrected.
+static void
+spend_attempt(struct plan *p, const struct msg_use *m, const struct deny *d)
+{
+	if (d->kind != DENY_LANE_MISMATCH && d->kind != DENY_NO_PLAN && m->attempt == p->next)
+		p->next++;
+}
+
+enum chan_status
+use_on_use(struct gateway *gw, const struct frame *f)
+{
+	struct core *core = gw->core;
+	struct msg_use m;
+	struct deny d = {0};
+	struct subject about = {0};
+	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	if (f->id > gw->last_request)
+		return chan_reject(
+		    link_chan(gw->link), "USE of a request that was never authorized");
+	struct plan *p = plan_find(&gw->plans, f->id, clock_mono_ns());
+	if (p == NULL) {
+		deny_set(&d, DENY_NO_PLAN, "There is no plan (denied, expired or used up).");
+		about.operation = m.operation;
+		refuse(gw, f->id, &d, &about);
+		return CHAN_OK;
+	}
+	about = (struct subject){.vkey = p->vkey, .operation = p->op->id, .model = plan_model(p)};
+	struct policy_request r = {.vkey = p->vkey, .op = p->op, .model = plan_model(p)};
+	if (check_attempt(p, &m, &d)) {
+		uint64_t handle = p->choice.handle[p->next];
+		struct cred *c = cred_by_handle(core->creds, handle);
+		about.cred = c;
+		if (policy_recheck(&r, c, &d) &&
+		    lane_ctl_check(core->lanes, gw->id, m.sealer, m.lane, handle, c->version, &d) &&
+		    head_check(p->op, &m, &d) && check_rates(p->vkey, c, &d) &&
+		    audit_up(core, &d) && begin_use(gw, p, c, f, &m, &d))
+			return CHAN_OK;
+	}
+	refuse(gw, f->id, &d, &about);
+	if (!p->in_flight)
+		spend_attempt(p, &m, &d);
+	return CHAN_OK;
+}
+
+// --- USE: after the audit record -------------------------------------------------------
+
+// The secret is in plaintext only inside of this function.
+SENSITIVE
+static bool
+release(struct pending *u, const struct plan *p, const struct cred *c, const struct msg_use *m,
+    uint64_t seq, struct deny *d)
+{
+	struct core *core = u->core;
+	struct secret secret, token;
+	struct head_built b;
+	bool ok = false;
+	if (cred_open_secret(core->creds, c, &secret, &token) != 0)
+		return deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
+	struct head_request r = {.op = p->op,
+	    .cred = c,
+	    .model = plan_model(p),
+	    .use = m,
+	    .secret = &secret,
+	    .token = &token,
+	    .now_s = clock_wall_ns() / 1000000000U};
+	if (head_build(core->work, &r, &b) != 0) {
+		deny_set(d, DENY_BAD_HEADER, "The request's header values are too long together.");
+	} else {
+		struct msg_seal s = {.lane = u->lane,
+		    .audit_seq = seq,
+		    .head = b.head,
+		    .span_count = b.span_count,
+		    .body_len = m->body_len,
+		    .body_sha256 = m->body_sha256};
+		memcpy(s.span, b.span, sizeof(s.span));
+		ok = lane_ctl_seal(core->lanes, u->sealer, u->request, &s) == 0;
+		if (!ok)
+			deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
+	}
+	head_wipe(core->work);
+	secret_wipe(&secret);
+	secret_wipe(&token);
+	return ok;
+}
+
+static void
+note_void(struct pending *u, uint64_t seq, const struct cred *c, const char *code)
+{
+	audit_note_add(u->core->notes, NOTE_VOID,
+	    &(struct note){.event = EVENT_KEY_INTENT_VOID,
+		.ref_seq = seq,
+		.key_id = c == NULL ? NULL : c->id,
+		.key_version = u->version,
+		.result = RESULT_DENIED,
+		.code = code});
+}
+
+static void
+give_back(struct pending *u, struct plan *p, struct cred *c)
+{
+	lane_ctl_unhold(u->core->lanes, u->sealer, u->lane);
+	if (c != NULL)
+		limits_give_back(&c->limits);
+	if (p == NULL)
+		return;
+	limits_give_back(&p->vkey->limits);
+	p->in_flight = false;
+}
+
+static void
+answer_deny(struct pending *u, struct gateway *gw, struct plan *p, const struct msg_use *m,
+    const struct cred *c, const struct deny *d)
+{
+	u->answered = true;
+	if (gw == NULL || p == NULL)
+		return;
+	struct subject about = {
+	    .vkey = p->vkey, .cred = c, .operation = p->op->id, .model = plan_model(p)};
+	refuse(gw, u->request, d, &about);
+	spend_attempt(p, m, d);
+}
+
+static void
+on_durable(struct pending *u, struct gateway *gw, struct plan *p, struct cred *c,
+    const struct msg_use *m, uint64_t seq)
+{
+	struct core *core = u->core;
+	struct deny d = {0};
+	struct policy_request r = {.vkey = p->vkey, .op = p->op, .model = plan_model(p)};
+	give_back(u, p, c); // taken again below if the key is used
+	if (!policy_recheck(&r, c, &d) ||
+	    !lane_ctl_check(
+		core->lanes, u->gateway, u->sealer, u->lane, u->credential, c->version, &d) ||
+	    !release(u, p, c, m, seq, &d)) {
+		answer_deny(u, gw, p, m, c, &d);
+		note_void(u, seq, c, deny_code(d.kind));
+		return;
+	}
+	limits_retake(&p->vkey->limits);
+	limits_retake(&c->limits);
+	core->uses++;
+	c->last_used_s = clock_wall_ns() / 1000000000U;
+	p->next++;
+	p->used = true;
+	p->sealer = u->sealer;
+	p->lane = u->lane;
+	p->audit_seq = seq;
+	struct msg_go go = {.attempt = m->attempt, .audit_seq = seq};
+	(void)link_send(gw->link, MSG_GO, u->request, &go); // cannot fail: not a secret channel
+}
+
+static void
+on_intent(void *cookie, enum audit_outcome o, uint64_t seq, struct view code)
+{
+	struct pending *u = cookie;
+	CHECK_OBJ(u, PENDING_MAGIC);
+	struct core *core = u->core;
+	struct deny d = {0};
+	struct msg_use m;
+	BUG_IF(msg_decode(MSG_USE, u->use, u->len, &m) != 0); // it was decoded before
+	struct cred *c = cred_by_handle(core->creds, u->credential);
+	struct gateway *gw = gateway_by_id(core->gateways, u->gateway);
+	// A plan in flight stays in its table, so a live gateway still has it.
+	struct plan *p =
+	    gw == NULL || u->answered ? NULL : plan_find(&gw->plans, u->request, clock_mono_ns());
+	BUG_IF(gw != NULL && p == NULL && !u->answered);
+	if (p != NULL && o == AUDIT_DURABLE) {
+		on_durable(u, gw, p, c, &m, seq);
+	} else if (o == AUDIT_DURABLE) {
+		// Too late, or the worker is gone: the intent stands, the key was not used.
+		if (!u->answered)
+			give_back(u, NULL, c);
+		note_void(u, seq, c, u->answered ? "audit_unavailable" : "gateway_gone");
+	} else if (!u->answered) {
+		give_back(u, p, c);
+		deny_set(&d, DENY_AUDIT_UNAVAILABLE,
+		    "No key is used without an audit record: auditd says '%.*s'.", (int)code.len,
+		    code.p);
+		answer_deny(u, gw, p, &m, c, &d);
+	}
+	if (o == AUDIT_TIMEOUT)
+		return;
+	u->magic = 0;
+	free(u);
+}
+
+// --- SETTLE --------------------------------------------------------------------------
+
+enum chan_status
+use_on_settle(struct gateway *gw, const struct frame *f)
+{
+	struct msg_settle m;
+	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	struct plan *p = plan_find(&gw->plans, f->id, clock_mono_ns());
+	if (p == NULL || p->audit_seq != m.audit_seq || m.audit_seq == 0)
+		return CHAN_OK; // an old plan: nothing waits for this any more
+	lane_ctl_settled(gw->core->lanes, p->sealer, p->lane, m.audit_seq);
+	if (p->next >= p->choice.count || !policy_may_fall_back(m.status))
+		plan_drop(&gw->plans, f->id);
+	return CHAN_OK;
+}
