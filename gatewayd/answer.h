@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// One answer: parses the provider's response strictly, passes on the allowed part
+// of its head and its body or events, and notices when it is not complete. Small
+// bodies are held until they are whole, so that a cut one becomes a clean 502.
+#ifndef GATEWAYD_ANSWER_H
+#define GATEWAYD_ANSWER_H
+
+#include "common/http_parse.h"
+#include "gatewayd/client.h"
+#include "gatewayd/facts.h"
+#include "gatewayd/stream.h"
+
+#define ANSWER_REQUEST_ID_MAX 128U
+
+enum answer_result {
+	ANSWER_MORE,
+	ANSWER_COMPLETE, // everything was handed to the client
+	ANSWER_FAILED,	 // failure says why; nothing or only a part was handed over
+	ANSWER_HELD,	 // complete, an error, and nothing was handed over yet
+};
+
+struct answer {
+	struct worker *w;
+	struct client *client;
+	const struct request *request;
+	unsigned upstream_status; // 0: no head yet
+	unsigned status;	  // given to the client, 0: none yet
+	bool hold_errors;	  // set by the owner: errors that another key may mend are held
+	bool begun;		  // bytes of the answer went to the client
+	bool any;		  // a byte came from the provider
+	bool reusable;		  // at COMPLETE: the provider keeps the connection open
+	bool stream_error;	  // at COMPLETE: the provider ended its stream by an error event
+	uint64_t bytes_out;	  // body bytes handed to the client
+	uint64_t first_ns;	  // monotonic time of the first of them, 0 if none
+	struct facts facts;
+	struct failure failure;
+	char failure_text[300];
+	char failure_code[FACTS_WORD_MAX];
+	char provider_request_id[ANSWER_REQUEST_ID_MAX];
+
+	// Private.
+	struct http_parser parser;
+	struct stream *stream;
+	bool chunked;  // our own framing towards the client
+	bool by_close; // the answer ends with the connection
+	char *held;
+	size_t held_len, held_cap;
+};
+
+void answer_init(struct answer *a, struct worker *w, struct client *c, const struct request *r);
+void answer_free(struct answer *a);
+
+enum answer_result answer_feed(struct answer *a, const uint8_t *p, size_t len) MUST_CHECK;
+
+// The provider's connection ended; clean: by TLS close_notify.
+enum answer_result answer_eof(struct answer *a, bool clean) MUST_CHECK;
+
+// After HELD: hand it over after all. COMPLETE or FAILED.
+enum answer_result answer_resume(struct answer *a) MUST_CHECK;
+
+// Whether a further attempt of the plan may follow this upstream status; the vault
+// decides by the same table (vaultd/policy.c).
+bool answer_may_fall_back(unsigned status);
+
+// Ends the client's side after a failure: a whole error response if nothing was
+// sent yet, else an error event (for streams) and a cut connection.
+void answer_fail(struct answer *a, const struct failure *f);
+
+#endif

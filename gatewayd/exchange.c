@@ -1,0 +1,644 @@
+// SPDX-License-Identifier: Apache-2.0
+// The course of one request. May touch: its client, its lane, the vault's and
+// auditd's channels.
+//
+//   AUTHORIZE --PLAN--> lane --USE, BODY--> GO, answer --> record, SETTLE
+//
+// When an earlier plan tells which credential will serve and a lane of it is idle,
+// USE and BODY leave together with AUTHORIZE.
+#include "gatewayd/exchange_state.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "gatewayd/audit.h"
+#include "gatewayd/vault.h"
+
+#define VAULT_WAIT_NS	    10000000000ULL // PLAN, GO or DENY must come within
+#define CLIENT_BACKLOG_HIGH (64U * 1024U)
+#define MISMATCH_TRIES_MAX  40U
+#define MISMATCH_WAIT_US    1000
+
+static void authorize(struct exchange *x);
+static void get_lane(struct exchange *x);
+static void deliver_held(struct exchange *x);
+
+// --- ends ------------------------------------------------------------------------
+
+static void
+finish(struct exchange *x)
+{
+	if (x->went)
+		record_attempt(x);
+	if (x->id != 0)
+		vault_forget(x->w->vault, x->id);
+	pool_unwait(&x->waiter);
+	event_del(&x->timer);
+	answer_free(&x->a);
+	request_free(x->r);
+	plan_unref(x->plan);
+	TAILQ_REMOVE(&x->w->exchanges, x, link);
+	x->magic = 0;
+	worker_bury(x->w, x);
+	if (x->w->draining)
+		x->w->on_quiet(x->w);
+}
+
+// The outcome is known and the client served. A USE without its GO or DENY is
+// waited for: its record needs the audit number.
+static void
+end(struct exchange *x)
+{
+	BUG_IF(x->lane != NULL);
+	x->client = NULL;
+	x->ended = true;
+	x->use_again = false;
+	pool_unwait(&x->waiter);
+	if (!x->use_sent)
+		finish(x);
+}
+
+static void
+drop_lane(struct exchange *x, bool reuse)
+{
+	struct lane *l = x->lane;
+	x->lane = NULL;
+	if (l != NULL && reuse)
+		lane_release(l);
+	else if (l != NULL)
+		lane_abandon(l);
+}
+
+static void
+set_error(struct exchange *x, enum audit_result result, const char *code)
+{
+	x->result = result;
+	x->error_code[0] = '\0';
+	if (code != NULL)
+		strncat(x->error_code, code, sizeof(x->error_code) - 1);
+}
+
+// Tells the client and ends. The lane is closed: its state is unknown.
+static void
+fail(struct exchange *x, const struct failure *f)
+{
+	set_error(x, RESULT_FAILED, f->code);
+	if (x->client != NULL) {
+		x->a.client = x->client;
+		answer_fail(&x->a, f);
+	}
+	x->client = NULL;
+	drop_lane(x, false);
+	end(x);
+}
+
+static void
+fail_with(struct exchange *x, unsigned status, const char *code, struct view message,
+    uint64_t retry_after_ms)
+{
+	fail(x, &(struct failure){.status = status,
+		    .code = code,
+		    .message = message,
+		    .retry_after_ms = retry_after_ms});
+}
+
+static void
+fail_vault(struct exchange *x)
+{
+	fail_with(
+	    x, 503, "vault_unavailable", VIEW("The key vault is not reachable; retry."), 1000);
+}
+
+// --- lanes and USE ---------------------------------------------------------------
+
+static void
+send_body(struct exchange *x)
+{
+	if (x->lane == NULL || x->body_sent == x->r->body_len)
+		return;
+	x->body_sent +=
+	    lane_body(x->lane, x->r->body + x->body_sent, x->r->body_len - x->body_sent);
+}
+
+// The body is needed as long as the request may have to be sent again.
+static void
+maybe_drop_body(struct exchange *x)
+{
+	bool last = x->attempt + 1 >= x->plan->attempt_count;
+	if (x->went && x->body_sent == x->r->body_len && (x->a.any || !x->reused) &&
+	    (last || x->a.begun))
+		request_drop_body(x->r);
+}
+
+static void
+send_use(struct exchange *x)
+{
+	const struct request *r = x->r;
+	struct msg_use m = {
+	    .attempt = x->attempt,
+	    .previous_status = x->previous_status,
+	    .sealer = x->lane->sealer->id,
+	    .lane = x->lane->id,
+	    .operation = r->op,
+	    .header_count = r->header_count,
+	    .param_count = r->param_count,
+	    .body_len = r->body_len,
+	    .body_sha256 = {.p = (const char *)r->body_sha256, .len = sizeof(r->body_sha256)},
+	};
+	memcpy(m.header, r->header, r->header_count * sizeof(r->header[0]));
+	memcpy(m.param, r->param, r->param_count * sizeof(r->param[0]));
+	vault_use(x->w->vault, x->id, &m);
+	x->use_sent = true;
+	x->last_ns = clock_mono_ns();
+}
+
+static void
+use(struct exchange *x, struct lane *l)
+{
+	x->lane = l;
+	x->reused = l->used;
+	x->body_sent = 0;
+	send_use(x);
+	if (!x->plan->cautious)
+		send_body(x);
+}
+
+void
+exchange_on_lane(struct exchange *x, struct lane *l)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	use(x, l);
+}
+
+static void
+get_lane(struct exchange *x)
+{
+	const struct plan_attempt *a = &x->plan->attempt[x->attempt];
+	// The second time only a lane that nobody used will do: an idle one may have
+	// been closed by the provider just like the last.
+	struct lane *l = x->retried ? NULL : pool_take(x->w->pool, a->credential, x);
+	if (l != NULL)
+		use(x, l);
+	else
+		pool_wait(x->w->pool, a, &x->waiter);
+}
+
+// --- attempts --------------------------------------------------------------------
+
+static void
+renew_answer(struct exchange *x)
+{
+	answer_free(&x->a);
+	answer_init(&x->a, x->w, x->client, x->r);
+}
+
+// An answer or a refusal that another attempt may mend: true if one was begun.
+static bool
+try_next(struct exchange *x, unsigned status)
+{
+	if (x->attempt + 1 >= x->plan->attempt_count || x->a.begun ||
+	    !answer_may_fall_back(status) || x->client == NULL || !vault_up(x->w->vault))
+		return false;
+	if (x->went)
+		record_attempt(x);
+	x->went = false;
+	set_error(x, RESULT_OK, NULL);
+	if (!x->holding)
+		renew_answer(x);
+	x->attempt++;
+	x->previous_status = status;
+	x->retried = false;
+	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
+	get_lane(x);
+	return true;
+}
+
+// Starts the whole request anew on a fresh lane, once. The vault authorizes it
+// like any other.
+static void
+start_over(struct exchange *x)
+{
+	if (x->went) {
+		set_error(x, RESULT_FAILED, "provider_closed");
+		record_attempt(x);
+	}
+	set_error(x, RESULT_OK, NULL);
+	x->went = false;
+	x->restart = false;
+	x->retried = true;
+	x->audit_seq = 0;
+	x->attempt = 0;
+	x->previous_status = 0;
+	vault_forget(x->w->vault, x->id);
+	x->id = 0;
+	plan_unref(x->plan);
+	x->plan = NULL;
+	renew_answer(x);
+	if (vault_up(x->w->vault))
+		authorize(x);
+	else
+		fail_vault(x);
+}
+
+static void
+complete(struct exchange *x)
+{
+	struct answer *a = &x->a;
+	bool sent = x->body_sent == x->r->body_len;
+	bool keep = client_keeps(x->client, x->r) && !a->by_close;
+	if (a->stream_error)
+		set_error(x, RESULT_FAILED, a->failure_code);
+	else if (a->upstream_status >= 400)
+		set_error(x, RESULT_FAILED,
+		    a->facts.error_code[0] != '\0' ? a->facts.error_code : "provider_error");
+	drop_lane(x, a->reusable && sent);
+	client_answered(x->client, keep);
+	end(x);
+}
+
+static void
+on_answer(struct exchange *x, enum answer_result r)
+{
+	switch (r) {
+	case ANSWER_MORE:
+		break;
+	case ANSWER_COMPLETE:
+		complete(x);
+		break;
+	case ANSWER_FAILED:
+		fail(x, &x->a.failure);
+		break;
+	case ANSWER_HELD:
+		drop_lane(x, x->a.reusable && x->body_sent == x->r->body_len);
+		x->holding = true;
+		set_error(x, RESULT_FAILED,
+		    x->a.facts.error_code[0] != '\0' ? x->a.facts.error_code : "provider_error");
+		// Without GO the number of this attempt is not known yet: no next one.
+		if (!x->went || !try_next(x, x->a.upstream_status))
+			deliver_held(x);
+		break;
+	}
+}
+
+// The next attempt did not come about: the client gets the answer of the last one.
+static void
+deliver_held(struct exchange *x)
+{
+	x->holding = false;
+	enum answer_result r = answer_resume(&x->a);
+	if (r == ANSWER_COMPLETE)
+		complete(x);
+	else
+		fail(x, &x->a.failure);
+}
+
+// The next attempt runs: the held answer is history.
+static void
+forget_held(struct exchange *x)
+{
+	if (!x->holding)
+		return;
+	x->holding = false;
+	renew_answer(x);
+	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
+}
+
+// --- from the vault ----------------------------------------------------------------
+
+void
+exchange_on_plan(struct exchange *x, struct plan *p)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	if (x->planned || x->ended)
+		return;
+	x->planned = true;
+	if (x->plan != NULL)
+		p->cautious = x->plan->cautious;
+	plan_unref(x->plan);
+	x->plan = plan_ref(p);
+	plans_put(x->w->plans, &x->key, p);
+	x->a.hold_errors = p->attempt_count > 1;
+	if (!x->use_sent)
+		get_lane(x); // else USE went ahead: GO or DENY follows
+}
+
+void
+exchange_on_go(struct exchange *x, const struct msg_go *m)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	if (!x->use_sent)
+		return;
+	x->use_sent = false;
+	x->went = true;
+	x->audit_seq = m->audit_seq;
+	x->plan->cautious = false;
+	x->last_ns = clock_mono_ns();
+	if (x->ended) {
+		finish(x);
+	} else if (x->restart) {
+		start_over(x);
+	} else {
+		forget_held(x);
+		send_body(x);
+		maybe_drop_body(x);
+	}
+}
+
+static struct failure
+failure_of(const struct msg_deny *m, char code[65])
+{
+	if (view_copy(m->code, code, 65) != 0)
+		code[0] = '\0';
+	bool again = m->status == 429 || m->status >= 500;
+	return (struct failure){.status = (unsigned)m->status,
+	    .code = code,
+	    .message = m->message,
+	    .retry_after_ms = m->retry_after_ms,
+	    .final = !again};
+}
+
+// AUTHORIZE was refused; a USE that went ahead is refused too, by a second DENY
+// that finds nobody.
+static void
+on_unauthorized(struct exchange *x, const struct msg_deny *m)
+{
+	char code[65];
+	struct failure f = failure_of(m, code);
+	x->use_sent = false;
+	plans_drop(x->w->plans, &x->key);
+	drop_lane(x, x->body_sent == 0 && !x->a.any);
+	if (x->ended)
+		finish(x);
+	else
+		fail(x, &f);
+}
+
+static void
+retry_use(struct exchange *x)
+{
+	const struct plan_attempt *a = &x->plan->attempt[x->attempt];
+	if (x->lane != NULL && x->lane->sealer->credential == a->credential &&
+	    !x->lane->sealer->gone) {
+		// The vault may hear of a fresh lane a moment after us.
+		struct timeval tv = {.tv_usec = MISMATCH_WAIT_US};
+		x->use_again = true;
+		event_add(&x->timer, &tv);
+		return;
+	}
+	drop_lane(x, x->body_sent == 0);
+	get_lane(x);
+}
+
+void
+exchange_on_deny(struct exchange *x, const struct msg_deny *m)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	char code[65];
+	if (!x->planned) {
+		on_unauthorized(x, m);
+		return;
+	}
+	if (!x->use_sent)
+		return;
+	x->use_sent = false;
+	struct failure f = failure_of(m, code);
+	if (x->ended) {
+		finish(x);
+	} else if (x->restart) {
+		start_over(x);
+	} else if (strcmp(code, "lane_mismatch") == 0 && x->mismatches++ < MISMATCH_TRIES_MAX) {
+		retry_use(x);
+	} else if (strcmp(code, "no_plan") == 0 && !x->retried && !x->holding) {
+		drop_lane(x, x->body_sent == 0); // it expired while a lane was opened
+		start_over(x);
+	} else {
+		x->plan->cautious = true;
+		drop_lane(x, x->body_sent == 0);
+		if (try_next(x, f.status))
+			return;
+		if (x->holding)
+			deliver_held(x);
+		else
+			fail(x, &f);
+	}
+}
+
+void
+exchange_on_vault_lost(struct exchange *x)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	x->id = 0;
+	x->use_sent = false;
+	if (x->ended)
+		finish(x);
+	else if (!x->went)
+		fail_vault(x);
+	// Else the answer is under way; its lane tells how it ends.
+}
+
+// --- from the pool and the lane ------------------------------------------------------
+
+void
+exchange_on_no_lane(struct exchange *x, const struct failure *f)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	if (x->holding)
+		deliver_held(x);
+	else if (strcmp(f->code, "sealer_ended") == 0 && !x->retried && vault_up(x->w->vault))
+		start_over(x); // the credential was changed meanwhile
+	else
+		fail(x, f);
+}
+
+void
+exchange_on_window(struct exchange *x)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	if (x->went || !x->plan->cautious)
+		send_body(x);
+	maybe_drop_body(x);
+}
+
+void
+exchange_on_plain(struct exchange *x, const uint8_t *p, size_t len)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	struct lane *l = x->lane;
+	forget_held(x);
+	x->last_ns = clock_mono_ns();
+	enum answer_result r = answer_feed(&x->a, p, len);
+	if (r == ANSWER_MORE) {
+		maybe_drop_body(x);
+		x->owed += len;
+		if (client_backlog(x->client) < CLIENT_BACKLOG_HIGH) {
+			lane_grant(l, x->owed);
+			x->owed = 0;
+		}
+		return;
+	}
+	// The lane must end with its window whole if it is to serve again.
+	lane_grant(l, x->owed + len);
+	x->owed = 0;
+	on_answer(x, r);
+}
+
+void
+exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view detail)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	x->lane = NULL;
+	bool ended = fault == LANE_UPSTREAM_EOF || fault == LANE_TRUNCATED;
+	if (ended && !x->a.any && x->reused && !x->retried) {
+		// A kept connection that the provider closed just as we used it.
+		x->restart = true;
+		if (!x->use_sent)
+			start_over(x);
+		return;
+	}
+	if (!ended)
+		log_msg(LOG_WARN, "request %s: lane closed (%d): %.*s", x->r->id, (int)fault,
+		    (int)detail.len, detail.p);
+	switch (fault) {
+	case LANE_LEAK:
+		fail(x, &(struct failure){.status = 502,
+			    .code = "answer_withheld",
+			    .message = VIEW("The provider's answer held the provider key and was "
+					    "stopped."),
+			    .final = true});
+		break;
+	case LANE_UPSTREAM_EOF:
+	case LANE_TRUNCATED: {
+		enum answer_result r = answer_eof(&x->a, fault == LANE_UPSTREAM_EOF);
+		if (r == ANSWER_FAILED)
+			set_error(x, RESULT_FAILED, x->a.failure.code);
+		if (r != ANSWER_FAILED || !x->went || !try_next(x, 502))
+			on_answer(x, r);
+		break;
+	}
+	default:
+		fail_with(x, 502, "sealer_ended",
+		    VIEW("The TLS session to the provider ended unexpectedly; retry."), 1000);
+	}
+}
+
+// --- from the client ---------------------------------------------------------------
+
+void
+exchange_client_gone(struct exchange *x)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	x->client = NULL;
+	x->restart = false;
+	x->client_closed = true;
+	set_error(x, RESULT_FAILED, "client_closed");
+	drop_lane(x, x->lane != NULL && !x->use_sent && !x->went && x->body_sent == 0);
+	end(x);
+}
+
+void
+exchange_client_drained(struct exchange *x)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	if (x->lane != NULL && x->owed != 0) {
+		lane_grant(x->lane, x->owed);
+		x->owed = 0;
+	}
+}
+
+// --- start and time ------------------------------------------------------------------
+
+// One timer, checked lazily: rearming it for every byte that arrives would cost more
+// than waking up once too early.
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct exchange *x = arg;
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	if (x->use_again) {
+		x->use_again = false;
+		if (x->lane != NULL && vault_up(x->w->vault))
+			send_use(x);
+	}
+	const struct config_limits *lim = &x->w->config->limits;
+	uint64_t now = clock_mono_ns();
+	uint64_t limit = x->went ? lim->upstream_idle_timeout_s * 1000000000U : VAULT_WAIT_NS;
+	if (x->waiter.at != NULL) // the lane has its own deadline; this is the backstop
+		limit += lim->upstream_connect_timeout_s * 1000000000U * 2;
+	if (now - x->last_ns < limit) {
+		uint64_t left = (limit - (now - x->last_ns)) / 1000U + 1000U;
+		struct timeval tv = {
+		    .tv_sec = (time_t)(left / 1000000U), .tv_usec = (suseconds_t)(left % 1000000U)};
+		event_add(&x->timer, &tv);
+		return;
+	}
+	if (x->ended) {
+		x->use_sent = false;
+		finish(x);
+	} else if (x->went) {
+		fail_with(x, 504, "provider_timeout",
+		    VIEW("The provider was silent for too long (limit: upstream_idle_timeout_s)."),
+		    0);
+	} else {
+		x->use_sent = false;
+		fail_with(
+		    x, 503, "vault_timeout", VIEW("The key vault did not answer in time."), 1000);
+	}
+}
+
+static void
+authorize(struct exchange *x)
+{
+	struct request *r = x->r;
+	struct msg_authorize m = {.client_key = r->client_key,
+	    .operation = r->op,
+	    .model = r->model,
+	    .stream = r->stream};
+	x->planned = false;
+	x->last_ns = clock_mono_ns();
+	x->id = vault_authorize(x->w->vault, x, &m);
+	struct plan *known = plans_get(x->w->plans, &x->key);
+	if (known == NULL || known->cautious || x->retried)
+		return;
+	struct lane *l = pool_take(x->w->pool, known->attempt[0].credential, x);
+	if (l == NULL)
+		return;
+	x->plan = plan_ref(known);
+	use(x, l);
+}
+
+struct exchange *
+exchange_start(struct worker *w, struct client *c, struct request *r)
+{
+	struct failure down = {.status = 503,
+	    .code = "vault_unavailable",
+	    .message = VIEW("The key vault is not reachable; retry."),
+	    .retry_after_ms = 1000};
+	struct failure full = {.status = 503,
+	    .code = "audit_unavailable",
+	    .message = VIEW("The audit log does not take records; no key is used without one."),
+	    .retry_after_ms = 1000};
+	bool up = vault_up(w->vault);
+	if (!up || audit_full(w->audit)) {
+		client_refuse(c, r, up ? &full : &down);
+		request_free(r);
+		return NULL;
+	}
+	struct exchange *x = base_calloc(1, sizeof(*x));
+	x->magic = EXCHANGE_MAGIC;
+	x->w = w;
+	x->client = c;
+	x->r = r;
+	x->waiter.x = x;
+	answer_init(&x->a, w, c, r);
+	plans_key(w->plans, r, &x->key);
+	evtimer_assign(&x->timer, w->base, on_timer, x);
+	struct timeval tv = {.tv_sec = 5};
+	event_add(&x->timer, &tv);
+	TAILQ_INSERT_TAIL(&w->exchanges, x, link);
+	authorize(x);
+	return x;
+}

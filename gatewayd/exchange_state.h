@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The struct behind an exchange, for exchange.c (its course) and record.c (its
+// record) only.
+#ifndef GATEWAYD_EXCHANGE_STATE_H
+#define GATEWAYD_EXCHANGE_STATE_H
+
+#include <event2/event_struct.h>
+
+#include "gatewayd/answer.h"
+#include "gatewayd/exchange.h"
+#include "gatewayd/lane.h"
+
+#define EXCHANGE_MAGIC 0x65786368U
+
+struct exchange {
+	unsigned magic;
+	struct worker *w;
+	struct client *client; // NULL: served, or gone
+	struct request *r;
+	TAILQ_ENTRY(exchange) link;
+	struct event timer;
+	uint64_t last_ns; // when something last happened that was waited for
+
+	uint64_t id; // of the AUTHORIZE; 0: the vault that knew it is gone
+	struct plan_key key;
+	struct plan *plan; // from the cache until PLAN came
+	size_t attempt;
+	unsigned previous_status;
+
+	struct waiter waiter;
+	struct lane *lane;
+	size_t body_sent;
+	size_t owed; // answer bytes that the client is too slow for: not granted yet
+
+	bool planned;	// PLAN came
+	bool use_sent;	// USE is out; GO or DENY will come
+	bool went;	// GO came for the current attempt: it needs a record
+	bool reused;	// the lane served others before
+	bool retried;	// started over once already
+	bool restart;	// start over as soon as GO or DENY is here
+	bool use_again; // the timer sends USE once more
+	bool holding;	// the answer of an earlier attempt is kept, in case
+	bool ended;	// nothing to do but wait for GO or DENY
+	bool client_closed;
+	unsigned mismatches;
+	uint64_t audit_seq;
+
+	enum audit_result result;
+	char error_code[65];
+	struct answer a;
+};
+
+// key.complete to auditd and SETTLE to the vault for the current attempt (record.c).
+void record_attempt(const struct exchange *x);
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// From method and path to an operation of the catalogue. The gateway names the
+// operation to the vault; the vault decides and builds the upstream path itself.
+// Lenient where SDKs differ (trailing slash, doubled slash, missing /v1), strict
+// everywhere else. Pure.
+#ifndef GATEWAYD_ROUTE_H
+#define GATEWAYD_ROUTE_H
+
+#include "gatewayd/errors.h"
+#include "proto/ids.h"
+#include "proto/msg.h"
+
+#define ROUTE_MODEL_MAX 2048U // Bedrock's own limit for modelId
+
+enum route_kind {
+	ROUTE_OPERATION,
+	ROUTE_HEALTH,  // GET /healthz
+	ROUTE_OPTIONS, // OPTIONS on a known path: `allow` says what it takes
+	ROUTE_FAILED,  // `failure` says why
+};
+
+struct route {
+	enum route_kind kind;
+	enum dialect dialect;
+	enum operation op;
+	bool has_body;	    // POST
+	bool stream;	    // the operation itself streams (Bedrock)
+	bool model_in_path; // else in the body, or none
+	const char *allow;
+	struct failure failure;
+	size_t model_len;
+	char model[ROUTE_MODEL_MAX]; // decoded, not terminated
+	size_t param_count;
+	struct msg_named param[MSG_PARAMS_MAX]; // values point into param_text
+	char param_text[1024];
+};
+
+// query.p NULL: none. anthropic: the request has an anthropic-version header,
+// which tells GET /v1/models of the two APIs apart.
+void route_find(
+    struct view method, struct view path, struct view query, bool anthropic, struct route *r_r);
+
+#endif
