@@ -39,8 +39,8 @@ static void
 say_unreachable(const char *path, int err)
 {
 	if (err == EACCES || err == EPERM) {
-		cli_fail("cannot reach the vault at %s: permission denied. Run as root, or as a "
-			 "member of the group sallyport-admin",
+		cli_fail("cannot reach the vault at %s: permission denied. Run it as root, "
+			 "or as the user who started the stack",
 		    path);
 		return;
 	}

@@ -31,8 +31,11 @@ put_attributes(struct msg_append *m, const struct exchange *x)
 	uint64_t now = clock_mono_ns();
 	num(m, ATTR_STATUS, x->client_closed && a->status == 0 ? STATUS_CLIENT_CLOSED : a->status);
 	num(m, ATTR_UPSTREAM_STATUS, a->upstream_status);
-	num(m, ATTR_TOKENS_IN, facts_tokens_in(&a->facts));
-	num(m, ATTR_TOKENS_OUT, facts_tokens_out(&a->facts));
+	// Absent means that the provider did not say; 0 would claim that it had.
+	if (facts_tokens_in(&a->facts) != 0 || facts_tokens_out(&a->facts) != 0) {
+		num(m, ATTR_TOKENS_IN, facts_tokens_in(&a->facts));
+		num(m, ATTR_TOKENS_OUT, facts_tokens_out(&a->facts));
+	}
 	num(m, ATTR_BYTES_IN, r->body_len);
 	num(m, ATTR_BYTES_OUT, a->bytes_out);
 	num(m, ATTR_DURATION_US, (now - r->started_ns) / 1000U);
