@@ -32,14 +32,28 @@ struct piece {
 	size_t len;
 };
 
+#define GATHER_MAX 2048U // longer than any record; one update is cheaper than three
+
 static void
 hash(uint8_t out[CHAIN_HASH], const struct piece *pieces, size_t n)
 {
+	uint8_t gathered[GATHER_MAX];
+	size_t len = 0;
 	BUG_IF(sha256 == NULL);
 	bool ok = EVP_DigestInit_ex2(ctx, sha256, NULL) == 1;
-	for (size_t i = 0; i < n; i++)
-		ok = ok &&
-		     (pieces[i].len == 0 || EVP_DigestUpdate(ctx, pieces[i].p, pieces[i].len) == 1);
+	for (size_t i = 0; i < n; i++) {
+		if (len + pieces[i].len > sizeof(gathered)) {
+			ok = ok && EVP_DigestUpdate(ctx, gathered, len) == 1;
+			len = 0;
+		}
+		if (pieces[i].len > sizeof(gathered)) {
+			ok = ok && EVP_DigestUpdate(ctx, pieces[i].p, pieces[i].len) == 1;
+		} else if (pieces[i].len != 0) {
+			memcpy(gathered + len, pieces[i].p, pieces[i].len);
+			len += pieces[i].len;
+		}
+	}
+	ok = ok && EVP_DigestUpdate(ctx, gathered, len) == 1;
 	BUG_IF(!ok || EVP_DigestFinal_ex(ctx, out, NULL) != 1);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auditd/admit.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -29,6 +30,7 @@ struct commit {
 	struct commit_entry **tail;
 	size_t count;
 	size_t bytes;
+	struct admit admit;
 };
 
 // --- entries -----------------------------------------------------------------------
@@ -117,87 +119,6 @@ commit_entry_free(struct commit_entry *e)
 	free(e);
 }
 
-// --- classes of records ----------------------------------------------------------------
-
-static bool
-completes(const struct record *r)
-{
-	return r->event == EVENT_KEY_COMPLETE || r->event == EVENT_KEY_INTENT_VOID;
-}
-
-// What may still be written when the disk is (nearly) full: the ends of things that
-// were begun, and what this daemon says about itself. All else is new work.
-static bool
-from_reserve(const struct record *r)
-{
-	return completes(r) || r->event == EVENT_KEY_LEAK_STOPPED ||
-	       (r->producer == PRODUCER_AUDITD && r->event != EVENT_PEER_REJECTED);
-}
-
-static bool
-look_one(void *cookie, uint64_t seq, struct view record)
-{
-	(void)seq;
-	struct record r;
-	struct commit_entry *e = cookie;
-	if (record_decode((const uint8_t *)record.p, record.len, &r) == 0)
-		e->look = r.event == EVENT_KEY_INTENT ? LOOK_INTENT : LOOK_OTHER;
-	return false;
-}
-
-// Completions whose intent is not known as open: is it one that was completed before?
-static void
-look_up(struct commit *c, struct commit_entry *group)
-{
-	const char *why;
-	struct chain_intents *set = ledger_intents(c->config.ledger);
-	for (struct commit_entry *e = group; e != NULL; e = e->next) {
-		e->look = LOOK_NONE;
-		if (!completes(&e->record) ||
-		    chain_intent_get(set, e->record.ref_seq) != INTENT_NONE)
-			continue;
-		e->look = LOOK_OTHER;
-		if (ledger_read(c->config.ledger, e->record.ref_seq, look_one, e, &why) != 0)
-			log_msg(LOG_ERROR, "record %" PRIu64 ": %s", e->record.ref_seq, why);
-	}
-}
-
-static void
-classify(struct commit *c, struct commit_entry *e)
-{
-	struct chain_intents *set = ledger_intents(c->config.ledger);
-	struct record *r = &e->record;
-	e->what = DO_RECORD;
-	e->was = INTENT_NONE;
-	if (!from_reserve(r) && !space_admits(c->config.space)) {
-		e->what = DO_REFUSE;
-		return;
-	}
-	if (!completes(r) && r->event != EVENT_INTENT_ORPHAN)
-		return;
-	e->since = clock_mono_ns();
-	e->was = chain_intent_get(set, r->ref_seq);
-	if (r->event == EVENT_INTENT_ORPHAN) {
-		if (e->was == INTENT_OPEN)
-			chain_intent_set(set, r->ref_seq, INTENT_ORPHANED, 0);
-		else
-			e->what = DO_DUPLICATE; // was completed while this waited
-		return;
-	}
-	if (e->was != INTENT_NONE) {
-		if (e->was == INTENT_ORPHANED)
-			r->flags |= RECORD_LATE;
-		chain_intent_set(set, r->ref_seq, INTENT_NONE, 0);
-	} else if (e->look == LOOK_OTHER) {
-		r->result = RESULT_FAILED;
-		r->error_code = VIEW("no_intent");
-	} else {
-		// Completed by an earlier record, or by an earlier one of this group
-		// (look_up saw it open): a producer that says it again after a new connection.
-		e->what = DO_DUPLICATE;
-	}
-}
-
 // --- the group ---------------------------------------------------------------------------
 
 static struct commit_entry *
@@ -239,23 +160,12 @@ put_back(struct commit *c, struct commit_entry **at)
 	c->head = rest;
 }
 
-static void
-undo(struct commit *c, struct commit_entry *group)
-{
-	for (struct commit_entry *e = group; e != NULL; e = e->next) {
-		if (e->was != INTENT_NONE)
-			chain_intent_set(
-			    ledger_intents(c->config.ledger), e->record.ref_seq, e->was, e->since);
-		e->was = INTENT_NONE;
-	}
-}
-
 static enum ledger_result
 store_group(struct commit *c, struct commit_entry *group)
 {
 	struct ledger *l = c->config.ledger;
 	const struct commit_entry *first = group;
-	look_up(c, group);
+	admit_look_up(l, group);
 	enum ledger_result res = ledger_begin(l);
 	if (res != LEDGER_OK)
 		return res;
@@ -266,24 +176,14 @@ store_group(struct commit *c, struct commit_entry *group)
 			put_back(c, at);
 			break;
 		}
-		classify(c, e);
+		admit_decide(&c->admit, l, c->config.space, e);
 		if (e->what == DO_RECORD && ledger_add(l, &e->record, &e->seq, e->leaf) != 0)
 			break;
 	}
 	res = ledger_commit(l);
 	if (res != LEDGER_OK)
-		undo(c, group);
+		admit_undo(l, group);
 	return res;
-}
-
-static void
-note_intents(struct commit *c, const struct commit_entry *group)
-{
-	struct chain_intents *set = ledger_intents(c->config.ledger);
-	uint64_t mono = clock_mono_ns();
-	for (const struct commit_entry *e = group; e != NULL; e = e->next)
-		if (e->what == DO_RECORD && e->record.event == EVENT_KEY_INTENT)
-			chain_intent_set(set, e->seq, INTENT_OPEN, mono);
 }
 
 static const struct commit_answer full = {.code = "audit_full",
@@ -305,6 +205,8 @@ answer_group(struct commit *c, struct commit_entry *group, const struct commit_a
 			a = *refusal;
 		else if (e->what == DO_REFUSE)
 			a = full;
+		else if (e->what == DO_WAIT)
+			a = busy;
 		else if (e->what == DO_DUPLICATE)
 			a = (struct commit_answer){.ok = true, .leaf = zeros};
 		if (e->source != NULL)
@@ -345,7 +247,7 @@ commit_group(struct commit *c)
 	}
 	switch (res) {
 	case LEDGER_OK:
-		note_intents(c, group);
+		admit_done(c->config.ledger, group);
 		answer_group(c, group, NULL);
 		c->config.done(c->config.cookie, false);
 		return;

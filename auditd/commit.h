@@ -33,9 +33,9 @@ struct commit_entry {
 	bool lazy;    // may wait for company
 	struct record record;
 
-	// commit.c's own
+	// commit.c's and admit.c's own
 	enum { LOOK_NONE, LOOK_INTENT, LOOK_OTHER } look; // what ref_seq names
-	enum { DO_RECORD, DO_DUPLICATE, DO_REFUSE } what;
+	enum { DO_RECORD, DO_DUPLICATE, DO_REFUSE, DO_WAIT } what;
 	enum chain_intent_state was;
 	uint64_t since;
 	uint64_t seq;

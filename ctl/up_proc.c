@@ -23,7 +23,7 @@
 
 #define PROGRAMS_MAX	6U
 #define BACKOFF_MIN_MS	100U
-#define BACKOFF_MAX_MS	5000U
+#define BACKOFF_MAX_MS	1000U
 #define SETTLED_MS	10000U // up for that long: the next death starts anew at 100 ms
 #define GRACE_MS	8000U  // for the first to stop, which drains
 #define GRACE_OTHERS_MS 5000U

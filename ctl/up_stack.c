@@ -106,7 +106,7 @@ make_vault_key(const struct up_stack *s)
 		return 0;
 	randombytes_buf(raw, sizeof(raw));
 	sodium_bin2hex(hex, sizeof(hex), raw, sizeof(raw));
-	strcat(hex, "\n");
+	hex[2 * sizeof(raw)] = '\n'; // the zero behind it is there since the buffer was made
 	int r = up_stack_write(s, "vault.key", hex, s->vault);
 	sodium_memzero(raw, sizeof(raw));
 	sodium_memzero(hex, sizeof(hex));

@@ -69,7 +69,7 @@ connect_cancel(struct connect *c)
 		return;
 	CHECK_OBJ(c, CONNECT_MAGIC);
 	c->magic = 0;
-	lookup_cancel(c->lookup);
+	resolver_cancel(c->lookup);
 	close_tries(c);
 	event_del(&c->stagger);
 	if (c->fd >= 0) {

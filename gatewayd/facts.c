@@ -16,7 +16,7 @@ static void
 word(char out[FACTS_WORD_MAX], const struct json_member *m)
 {
 	out[0] = '\0';
-	if (m->kind != JSON_STRING || m->value.len >= FACTS_WORD_MAX)
+	if (m->kind != SCAN_STRING || m->value.len >= FACTS_WORD_MAX)
 		return;
 	for (size_t i = 0; i < m->value.len; i++) {
 		char c = m->value.p[i];
@@ -69,7 +69,7 @@ in_usage(const struct json_member *m)
 static void
 count(struct facts *f, const struct json_member *m)
 {
-	if (m->kind != JSON_NUMBER)
+	if (m->kind != SCAN_NUMBER)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
 		if (!view_eq_str(m->path[m->level - 1], counters[i].name))
@@ -82,8 +82,8 @@ count(struct facts *f, const struct json_member *m)
 static void
 on_error_member(struct facts *f, const struct json_member *m)
 {
-	f->has_error = f->has_error || m->kind != JSON_NULL;
-	if (json_member_is(m, "error", "code", NULL) && m->kind == JSON_STRING) {
+	f->has_error = f->has_error || m->kind != SCAN_NULL;
+	if (json_member_is(m, "error", "code", NULL) && m->kind == SCAN_STRING) {
 		word(f->error_code, m);
 		f->has_code = f->error_code[0] != '\0';
 	} else if (json_member_is(m, "error", "type", NULL) && !f->has_code) {
@@ -124,7 +124,7 @@ facts_feed(struct facts *f, struct view bytes)
 bool
 facts_end(struct facts *f)
 {
-	return json_scan_end(&f->scan) == JSON_DONE;
+	return json_scan_end(&f->scan) == SCAN_DONE;
 }
 
 bool

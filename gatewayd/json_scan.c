@@ -91,7 +91,7 @@ report(struct json_scan *s, enum json_kind kind)
 			return;
 		m.path[i] = (struct view){.p = s->key[i], .len = s->key_len[i]};
 	}
-	m.kind = s->overflow ? JSON_TOO_LONG : kind;
+	m.kind = s->overflow ? SCAN_TOO_LONG : kind;
 	m.value = (struct view){.p = s->token, .len = s->overflow ? 0 : s->token_len};
 	s->on_member(s->cookie, &m);
 }
@@ -106,7 +106,7 @@ static void
 string_done(struct json_scan *s)
 {
 	if (!s->is_key) {
-		report(s, JSON_STRING);
+		report(s, SCAN_STRING);
 		value_done(s);
 		return;
 	}
@@ -355,7 +355,7 @@ number_char(struct json_scan *s, char c)
 		s->bad = true;
 		return true;
 	}
-	report(s, JSON_NUMBER);
+	report(s, SCAN_NUMBER);
 	value_done(s);
 	return false;
 }
@@ -369,7 +369,7 @@ literal_char(struct json_scan *s, char c)
 		return false;
 	if (s->literal[++s->literal_at] != '\0')
 		return true;
-	report(s, s->literal[0] == 't' ? JSON_TRUE : s->literal[0] == 'f' ? JSON_FALSE : JSON_NULL);
+	report(s, s->literal[0] == 't' ? SCAN_TRUE : s->literal[0] == 'f' ? SCAN_FALSE : SCAN_NULL);
 	value_done(s);
 	return true;
 }
@@ -443,7 +443,7 @@ json_scan_feed(struct json_scan *s, const char *p, size_t len)
 		s->bad = s->bad || !ok;
 		p++;
 	}
-	return s->bad ? JSON_BAD : s->state == S_DONE ? JSON_DONE : JSON_MORE;
+	return s->bad ? SCAN_BAD : s->state == S_DONE ? SCAN_DONE : SCAN_MORE;
 }
 
 enum json_result
@@ -451,14 +451,14 @@ json_scan_end(struct json_scan *s)
 {
 	if (!s->bad && s->state >= S_MINUS && number_may_end(s))
 		value_done(s);
-	return !s->bad && s->state == S_DONE ? JSON_DONE : JSON_BAD;
+	return !s->bad && s->state == S_DONE ? SCAN_DONE : SCAN_BAD;
 }
 
 uint64_t
 json_member_u64(const struct json_member *m)
 {
 	uint64_t v = 0;
-	if (m->kind != JSON_NUMBER || m->value.len > 18)
+	if (m->kind != SCAN_NUMBER || m->value.len > 18)
 		return 0;
 	for (size_t i = 0; i < m->value.len; i++) {
 		char c = m->value.p[i];

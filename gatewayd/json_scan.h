@@ -12,10 +12,10 @@
 
 #define JSON_SCAN_LEVELS    3U
 #define JSON_SCAN_KEY_MAX   40U	  // longer keys are never reported
-#define JSON_SCAN_VALUE_MAX 2048U // longer scalars are reported with kind JSON_TOO_LONG
+#define JSON_SCAN_VALUE_MAX 2048U // longer scalars are reported with kind SCAN_TOO_LONG
 #define JSON_SCAN_DEPTH_MAX 1000U // deeper nesting is refused
 
-enum json_kind { JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL, JSON_TOO_LONG };
+enum json_kind { SCAN_STRING, SCAN_NUMBER, SCAN_TRUE, SCAN_FALSE, SCAN_NULL, SCAN_TOO_LONG };
 
 // One scalar member. path[0..level) are the keys from the outermost object in;
 // value is the decoded string or the number's text; valid during the call only.
@@ -28,7 +28,7 @@ struct json_member {
 
 typedef void json_member_fn(void *cookie, const struct json_member *m);
 
-enum json_result { JSON_MORE, JSON_DONE, JSON_BAD };
+enum json_result { SCAN_MORE, SCAN_DONE, SCAN_BAD };
 
 struct json_scan {
 	json_member_fn *on_member;

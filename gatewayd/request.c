@@ -218,7 +218,7 @@ on_member(void *cookie, const struct json_member *m)
 	struct fields *f = cookie;
 	if (json_member_is(m, "model", NULL, NULL)) {
 		f->models++;
-		f->bad_model = f->bad_model || m->kind != JSON_STRING || m->value.len == 0;
+		f->bad_model = f->bad_model || m->kind != SCAN_STRING || m->value.len == 0;
 		for (size_t i = 0; i < m->value.len; i++)
 			f->bad_model = f->bad_model || m->value.p[i] < 0x21 || m->value.p[i] > 0x7e;
 		free(f->r->model_text);
@@ -227,9 +227,9 @@ on_member(void *cookie, const struct json_member *m)
 		f->r->model = (struct view){.p = f->r->model_text, .len = m->value.len};
 	} else if (json_member_is(m, "stream", NULL, NULL)) {
 		f->streams++;
-		f->r->stream = m->kind == JSON_TRUE;
+		f->r->stream = m->kind == SCAN_TRUE;
 		f->bad_stream =
-		    m->kind != JSON_TRUE && m->kind != JSON_FALSE && m->kind != JSON_NULL;
+		    m->kind != SCAN_TRUE && m->kind != SCAN_FALSE && m->kind != SCAN_NULL;
 	}
 }
 
@@ -259,7 +259,7 @@ check_json(struct request *r, struct failure *f)
 	size_t at = 0;
 	while (at < r->body_len && strchr(" \t\r\n", p[at]) != NULL && p[at] != '\0')
 		at++;
-	if (json_scan_end(&scan) != JSON_DONE || p[at] != '{' || !mp_utf8_valid(p, r->body_len))
+	if (json_scan_end(&scan) != SCAN_DONE || p[at] != '{' || !mp_utf8_valid(p, r->body_len))
 		return refuse(
 		    f, "invalid_json", VIEW("The request body is not a valid JSON object."));
 	if (!want)

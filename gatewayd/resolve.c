@@ -275,7 +275,7 @@ resolver_lookup(struct resolver *r, const char *host, uint16_t port, resolve_fn 
 }
 
 void
-lookup_cancel(struct lookup *l)
+resolver_cancel(struct lookup *l)
 {
 	if (l == NULL)
 		return;

@@ -39,6 +39,6 @@ struct lookup;
 // Answers through fn, never before this returns. cancel: fn is not called.
 struct lookup *resolver_lookup(
     struct resolver *r, const char *host, uint16_t port, resolve_fn *fn, void *cookie);
-void lookup_cancel(struct lookup *l); // not after fn was called
+void resolver_cancel(struct lookup *l); // not after fn was called
 
 #endif

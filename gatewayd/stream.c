@@ -128,7 +128,7 @@ static void
 on_chunk_member(void *cookie, const struct json_member *m)
 {
 	struct chunk *c = cookie;
-	if (!json_member_is(m, "bytes", NULL, NULL) || m->kind != JSON_STRING)
+	if (!json_member_is(m, "bytes", NULL, NULL) || m->kind != SCAN_STRING)
 		return;
 	if (sodium_base642bin((unsigned char *)c->text, sizeof(c->text), m->value.p, m->value.len,
 		NULL, &c->len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)

@@ -34,7 +34,7 @@ struct worker {
 	struct client_list clients;
 	struct exchange_list exchanges;
 	bool draining;			    // SIGTERM came: no new connections, no keep-alive
-	bool probing;  // only trying out the sandbox: no complaints
+	bool probing;			    // only trying out the sandbox: no complaints
 	void (*on_quiet)(struct worker *w); // draining: a client or exchange ended
 
 	struct event *grave_event;

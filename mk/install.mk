@@ -9,8 +9,12 @@ PUT_EXEC := install -D -m 755
 comma    := ,
 UNIT_SED := s,/usr/lib/sallyport/,$(LIBEXEC)/,g$(if $(filter-out /usr,$(PREFIX)),;s$(comma)^ExecPaths=$(comma)ExecPaths=$(PREFIX)/lib $(comma))
 
-.PHONY: install uninstall
+.PHONY: install install-files uninstall
 install: all ## install under DESTDIR and PREFIX
+	$(Q)$(MAKE) --no-print-directory install-files
+
+# What was built is put in place as it is.
+install-files:
 	$(Q)for p in sallyport-vaultd sallyport-sealer sallyport-auditd sallyport-gatewayd sallyport-demo-provider sallyport; do \
 		$(PUT_EXEC) $(BUILD)/$$p $(DESTDIR)$(LIBEXEC)/$$p || exit 1; done
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin

@@ -245,11 +245,23 @@ put_auth(struct text *t, struct head_work *w, const struct head_request *r, cons
 	}
 }
 
-static void
-put_padding(struct text *t)
+static size_t
+round_up(size_t n)
 {
+	return (n + HEAD_BLOCK - 1) / HEAD_BLOCK * HEAD_BLOCK;
+}
+
+// What is public and what is secret are rounded up apart, so that no secret length
+// below a block moves the sum across a border.
+static void
+put_padding(struct text *t, const struct head_built *b)
+{
+	size_t secret = 0;
+	for (size_t i = 0; i < b->span_count; i++)
+		secret += b->span[i].len;
 	size_t fixed = strlen(PAD_NAME) + 2 * strlen(CRLF);
-	size_t zeros = HEAD_BLOCK - (t->len + fixed) % HEAD_BLOCK;
+	size_t total = round_up(t->len - secret + fixed + 1) + round_up(secret);
+	size_t zeros = total - t->len - fixed;
 	text_str(t, PAD_NAME);
 	for (size_t i = 0; i < zeros; i++)
 		text_char(t, '0');
@@ -297,7 +309,9 @@ head_build(struct head_work *w, const struct head_request *r, struct head_built 
 	put_fields(&t, r, &fs);
 	if (path.failed || put_auth(&t, w, r, &fs, b) != 0)
 		return -1;
-	put_padding(&t);
+	if (t.failed)
+		return -1;
+	put_padding(&t, b);
 	b->head = text_done(&t);
 	return t.failed ? -1 : 0;
 }

@@ -4,9 +4,9 @@
 // secret, allow-listed header names, and a Content-Length. Nothing that the gateway
 // says reaches the wire as raw text, and no Transfer-Encoding is ever sent.
 //
-// The head's length is rounded up to a multiple of 256 bytes by a header of zeros
-// (x-pad), so that the ciphertext's length does not tell the length of the secret.
-// It is also there on SigV4 requests, where it is not among the signed headers.
+// A header of zeros (x-pad) brings the public part and the secret part up to multiples
+// of 256 bytes each, so that the ciphertext's length does not tell the length of the
+// secret. It is also there on SigV4 requests, where it is not among the signed headers.
 //
 // Heads hold secrets: all of it lives in struct head_work, in secret memory.
 #ifndef VAULTD_HEAD_H

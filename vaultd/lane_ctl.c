@@ -497,6 +497,16 @@ lane_ctl_settled(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t au
 	s->used_ns = clock_mono_ns();
 }
 
+void
+lane_ctl_settled_late(struct lane_ctl *c, uint64_t gateway, uint64_t audit_seq)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct sealer *s = c->slot[i];
+		for (size_t k = 0; s != NULL && s->gateway == gateway && k < s->lane_count; k++)
+			lane_ctl_settled(c, s->id, s->lane[k].id, audit_seq);
+	}
+}
+
 // --- ageing --------------------------------------------------------------------------
 
 void

@@ -37,8 +37,10 @@ void lane_ctl_unhold(struct lane_ctl *c, uint64_t sealer, uint64_t lane);
 // Hands the head to the sealer. -1: secret memory is full; nothing was sent.
 int lane_ctl_seal(
     struct lane_ctl *c, uint64_t sealer, uint64_t request, const struct msg_seal *m) MUST_CHECK;
-// The gateway reported the end of the request on this lane.
+// The gateway reported the end of the request on this lane; or of a request so old that
+// only its audit record is known.
 void lane_ctl_settled(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t audit_seq);
+void lane_ctl_settled_late(struct lane_ctl *c, uint64_t gateway, uint64_t audit_seq);
 
 // The credential was rotated, disabled or removed: its sealers are stale.
 void lane_ctl_credential_changed(struct lane_ctl *c, uint64_t credential);

@@ -60,8 +60,6 @@ sealer_body_push(struct sealer_body *b, const uint8_t *p, size_t len)
 		sealer_buf_append(&b->next, p, len);
 		return SEALER_BODY_OK;
 	}
-	if (b->bound && len > b->expect - b->seen)
-		return SEALER_BODY_SURPLUS;
 	sealer_buf_append(&b->held, p, len);
 	hash_more(b, p, len);
 	return b->bound ? check(b) : SEALER_BODY_OK;

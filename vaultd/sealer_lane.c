@@ -26,6 +26,7 @@ struct sealer_lane {
 	uint32_t cipher_credit; // bytes of CIPHER_OUT that we may still send
 	uint32_t plain_credit;	// bytes of PLAIN that we may still send
 	bool eof;
+	enum lane_fault fault;
 	const char *why; // of a REJECT
 };
 
@@ -73,6 +74,12 @@ const char *
 sealer_lane_why(const struct sealer_lane *l)
 {
 	return l->why;
+}
+
+enum lane_fault
+sealer_lane_fault(const struct sealer_lane *l)
+{
+	return l->fault;
 }
 
 static enum sealer_lane_result
@@ -151,6 +158,7 @@ sealer_lane_close(struct sealer_lane *l, enum lane_fault fault, const char *deta
 	CHECK_OBJ(l, LANE_MAGIC);
 	BUG_IF(l->state == LANE_ENDED);
 	l->state = LANE_ENDED;
+	l->fault = fault;
 	emit_cipher(l); // an alert, perhaps
 	struct msg_lane_closed c = {.fault = fault, .detail = view_of(detail)};
 	l->env->port.to_gateway(l->env->port.cookie, MSG_LANE_CLOSED, l->id, &c);

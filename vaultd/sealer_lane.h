@@ -67,6 +67,7 @@ enum sealer_lane_result sealer_lane_run(struct sealer_lane *l) MUST_CHECK;
 void sealer_lane_close(struct sealer_lane *l, enum lane_fault fault, const char *detail);
 
 const char *sealer_lane_why(const struct sealer_lane *l);
+enum lane_fault sealer_lane_fault(const struct sealer_lane *l); // LANE_OK while it is open
 
 // Links for the owner's table and work list.
 struct sealer_lane_links {

@@ -27,6 +27,13 @@
 #define CONTROL_HIGH (32U * 1024U)
 // Heap is given back to the system when this many lanes were closed.
 #define TRIM_LANES 256U
+// How many ended lanes are remembered, for requests that were on their way.
+#define ENDED_MAX 256U
+
+struct ended {
+	uint64_t lane;
+	enum lane_fault fault; // LANE_OK: unused entry
+};
 
 struct loop {
 	struct chan *control;
@@ -35,7 +42,9 @@ struct loop {
 	struct sealer_table *table;
 	struct sealer_lane *work; // lanes with something to do
 	struct sealer_lane **work_tail;
-	size_t peak; // most lanes since the heap was trimmed
+	size_t peak;		       // most lanes since the heap was trimmed
+	struct ended ended[ENDED_MAX]; // a ring
+	size_t ended_next;
 	bool configured;
 	bool lanes_waiting;    // frames of the gateway are in the buffer, not yet taken
 	enum sealer_exit exit; // of the last failure
@@ -101,6 +110,8 @@ remove_lane(struct loop *p, struct sealer_lane *l)
 {
 	if (sealer_lane_links(l)->in_work)
 		drop_work(p, l);
+	p->ended[p->ended_next++ % ENDED_MAX] =
+	    (struct ended){.lane = sealer_lane_id(l), .fault = sealer_lane_fault(l)};
 	sealer_table_remove(p->table, l);
 	size_t n = sealer_table_count(p->table);
 	if (p->peak - n < TRIM_LANES || n > p->peak / 2)
@@ -183,6 +194,23 @@ lane_result(struct loop *p, struct sealer_lane *l, enum sealer_lane_result r)
 	}
 }
 
+// A request whose lane ended while it was on its way is no one's fault: it gets the
+// reason that the lane had.
+static void
+refuse_seal(struct loop *p, const struct msg_seal *m)
+{
+	struct msg_lane_fault fault = {.lane = m->lane,
+	    .audit_seq = m->audit_seq,
+	    .fault = LANE_PROTOCOL,
+	    .detail = VIEW("no such lane")};
+	for (size_t i = 0; i < ENDED_MAX; i++)
+		if (p->ended[i].lane == m->lane && p->ended[i].fault != LANE_OK)
+			fault.fault = p->ended[i].fault;
+	if (fault.fault != LANE_PROTOCOL)
+		fault.detail = VIEW("the lane had ended");
+	to_core(p, MSG_LANE_FAULT, &fault);
+}
+
 static enum chan_status
 on_seal(struct loop *p, const struct frame *f)
 {
@@ -193,11 +221,7 @@ on_seal(struct loop *p, const struct frame *f)
 		return chan_reject(p->control, "SEAL with an impossible head or span");
 	struct sealer_lane *l = sealer_table_find(p->table, m.lane);
 	if (l == NULL) {
-		struct msg_lane_fault fault = {.lane = m.lane,
-		    .audit_seq = m.audit_seq,
-		    .fault = LANE_PROTOCOL,
-		    .detail = VIEW("no such lane")};
-		to_core(p, MSG_LANE_FAULT, &fault);
+		refuse_seal(p, &m);
 		return CHAN_OK;
 	}
 	for (size_t i = 0; i < m.span_count; i++) {

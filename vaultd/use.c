@@ -467,8 +467,12 @@ use_on_settle(struct gateway *gw, const struct frame *f)
 	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
 	struct plan *p = plan_find(&gw->plans, f->id, clock_mono_ns());
-	if (p == NULL || p->audit_seq != m.audit_seq || m.audit_seq == 0)
-		return CHAN_OK; // an old plan: nothing waits for this any more
+	if (m.audit_seq == 0)
+		return CHAN_OK; // no key was used
+	if (p == NULL || p->audit_seq != m.audit_seq) { // a stream longer than a plan's life
+		lane_ctl_settled_late(gw->core->lanes, gw->id, m.audit_seq);
+		return CHAN_OK;
+	}
 	lane_ctl_settled(gw->core->lanes, p->sealer, p->lane, m.audit_seq);
 	if (p->next >= p->choice.count || !policy_may_fall_back(m.status))
 		plan_drop(&gw->plans, f->id);

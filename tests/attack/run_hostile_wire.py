@@ -360,6 +360,7 @@ def sealer(a):
                         s.pump(lambda: False, 0.001)
                 s.pump(lambda: False, 0.5)
                 grown = rss_kib(pid) - base
+                tap.note("5,000 lanes: the sealer grew by %d KiB" % grown)
                 assert grown < 256 * 1024, "the sealer grew by %d KiB" % grown
             except (Closed, FileNotFoundError):
                 pass

@@ -102,18 +102,30 @@ class Scanner:
                 if "r" not in perms or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
                     continue
                 a, b = (int(x, 16) for x in span.split("-"))
-                try:
-                    mem.seek(a)
-                    data = mem.read(b - a)
-                except (OSError, OverflowError):
-                    blind += b - a
-                    continue
-                read += len(data)
-                out += [(line, form, a + at) for form, at in self.hits(data)]
+                for start, data in self._readable(mem, a, b):
+                    read += len(data)
+                    blind -= len(data)
+                    out += [(line, form, start + at) for form, at in self.hits(data)]
+                blind += b - a
         for name in ("cmdline", "environ"):
             with open("/proc/%d/%s" % (pid, name), "rb") as f:
                 out += [(name, form, at) for form, at in self.hits(f.read())]
         return out, read, blind
+
+    @staticmethod
+    def _readable(mem, a, b):
+        """The readable runs of one map; it is given up after 64 pages in a row that cannot be read."""
+        refused = 0
+        while a < b and refused < 64:
+            try:
+                mem.seek(a)
+                data = mem.read(b - a)
+            except (OSError, OverflowError):
+                data = b""
+            if data:
+                yield a, data
+            refused = 0 if data else refused + 1
+            a += len(data) or 4096
 
     def tree(self, dir, skip=()):
         """Hits in all regular files under dir: [(path, form)]."""

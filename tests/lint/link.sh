@@ -47,7 +47,7 @@ check "the sealer has no store symbol" "$(symbols sallyport-sealer '^(mdb_|store
 check "the sealer loads no store library" "$(needs sallyport-sealer 'liblmdb')"
 check "the gateway has no store, no chain and no sealing symbol" \
 	"$(symbols sallyport-gatewayd '^(mdb_|chain_|crypto_aead_|crypto_pwhash)')"
-check "auditd has no TLS and no socket family of its own" "$(symbols sallyport-auditd '^(SSL_|getaddrinfo|evdns_|json_|cyaml_)')"
+check "auditd has no TLS, no JSON, no YAML, no DNS" "$(symbols sallyport-auditd '^(SSL_|evdns_|json_|cyaml_|http_parse)')"
 
 for p in sallyport-vaultd sallyport-sealer sallyport-auditd sallyport-gatewayd sallyport; do
 	faults=

@@ -37,7 +37,7 @@ strike(const char *name)
 		kill(getpid(), SIGKILL);
 	if (strcmp(what, "killafter") == 0)
 		return 2;
-	errno = atoi(what);
+	errno = (int)strtol(what, NULL, 10);
 	return 1;
 }
 

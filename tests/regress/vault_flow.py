@@ -532,6 +532,12 @@ def broken_peers(v, audit, admin, key):
                 assert c.closed(), (name, uid)
                 c.close()
 
+    with case("stopped and continued, it goes on"):
+        v.proc.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        v.proc.send_signal(signal.SIGCONT)
+        assert admin.done("STATUS")["audit_connected"]
+
     with case("a gateway that goes away takes its sealers along; what it asked for is voided"):
         p = Path(v, key)
         p.plan()

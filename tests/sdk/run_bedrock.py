@@ -6,7 +6,7 @@ import json
 import os
 
 import sdk
-from sdk import case, cut, expect, ok
+from sdk import case, cut, expect, free_port, ok
 import boto3
 import botocore.config
 import botocore.exceptions
@@ -16,11 +16,14 @@ PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/
 ASK = [{"role": "user", "content": [{"text": "hello there, gateway"}]}]
 BODY = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64,
                    "messages": [{"role": "user", "content": "hello there, gateway"}]})
+TLS_PORT = free_port()
 
 
 def client(s, key):
     os.environ["AWS_BEARER_TOKEN_BEDROCK"] = key
-    return boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url="http://127.0.0.1:%d" % s.port,
+    # boto3 sends a bearer token over TLS only.
+    return boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url="https://127.0.0.1:%d" % TLS_PORT,
+                        verify=os.path.join(s.dir, "tls", "ca.pem"),
                         config=botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=15))
 
 
@@ -86,7 +89,7 @@ def errors(c, s):
         assert client(s, s.key).converse(modelId=MODEL, messages=ASK)["output"]
 
 
-with sdk.Stack() as stack:
+with sdk.Stack(["--tls-listen", "127.0.0.1:%d" % TLS_PORT]) as stack:
     runtime = client(stack, stack.key)
     converse(runtime)
     invoke(runtime)

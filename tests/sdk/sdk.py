@@ -21,7 +21,7 @@ for name in list(os.environ):
     if name.startswith(("OPENAI_", "ANTHROPIC_", "AWS_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
 
-from stack import Stack  # noqa: E402
+from stack import Stack, free_port  # noqa: E402,F401
 from tap import case, done, note, ok, skip  # noqa: E402,F401
 
 WRONG_KEY = "sp-wrong-0000000000000000000000000000000000000000"

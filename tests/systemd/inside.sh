@@ -239,7 +239,7 @@ trail_verifies()
 
 trail_has_use()
 {
-	sallyport audit tail --json >/tmp/trail || return 1
+	sallyport audit tail --json --lines 10000 >/tmp/trail || return 1
 	grep -q 'key.intent' /tmp/trail && grep -q 'key.complete' /tmp/trail && grep -q 'credential.added' /tmp/trail
 }
 

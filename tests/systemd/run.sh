@@ -13,7 +13,7 @@ tree=$(tests/systemd/tree.sh) || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/stage" "$work/result"
-make --no-print-directory install BUILD="$build" DESTDIR="$work/stage" PREFIX=/usr >"$work/install.log" 2>&1 ||
+make --no-print-directory install-files BUILD="$build" DESTDIR="$work/stage" PREFIX=/usr >"$work/install.log" 2>&1 ||
 	{
 		tail -20 "$work/install.log"
 		exit 1

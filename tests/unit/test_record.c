@@ -248,6 +248,8 @@ shorten(void **state)
 	while ((n = record_encode(&r, buf, sizeof(buf))) == 0) {
 		record_shorten(&r);
 		assert_true(++rounds < 10);
+		assert_true(mp_utf8_valid(r.tenant.p, r.tenant.len));
+		assert_true(mp_utf8_valid(r.attr[0].text.p, r.attr[0].text.len));
 	}
 	assert_int_equal(record_decode(buf, n, &out), 0);
 	assert_int_equal(out.flags, RECORD_SHORTENED);

@@ -60,7 +60,7 @@ every_cut(void **state)
 			for (size_t at = before; at < LEN; at += step) {
 				assert_true(sealer_body_busy(&b));
 				assert_int_equal(
-				    push(&b, TEXT + at, MIN(step, LEN - at)), SEALER_BODY_OK);
+				    push(&b, &TEXT[at], MIN(step, LEN - at)), SEALER_BODY_OK);
 				n += take(&b, got + n);
 			}
 			assert_false(sealer_body_busy(&b));
@@ -106,7 +106,7 @@ surplus(void **state)
 	for (size_t first = 0; first < LEN; first++) {
 		assert_int_equal(sealer_body_bind(&b, LEN, sha), SEALER_BODY_OK);
 		assert_int_equal(push(&b, TEXT, first), SEALER_BODY_OK);
-		assert_int_equal(push(&b, TEXT "x" + first, LEN - first + 1), SEALER_BODY_SURPLUS);
+		assert_int_equal(push(&b, &TEXT "x"[first], LEN - first + 1), SEALER_BODY_SURPLUS);
 		sealer_body_free(&b);
 	}
 	assert_int_equal(push(&b, "x", 1), SEALER_BODY_OK);
@@ -154,7 +154,7 @@ next_body_waits(void **state)
 	assert_true(sealer_body_busy(&b));
 	assert_int_equal(take(&b, got), LEN);
 	assert_false(sealer_body_busy(&b));
-	assert_int_equal(push(&b, TEXT + 5, LEN - 5), SEALER_BODY_OK);
+	assert_int_equal(push(&b, &TEXT[5], LEN - 5), SEALER_BODY_OK);
 	assert_int_equal(sealer_body_bind(&b, LEN, sha), SEALER_BODY_OK);
 	assert_int_equal(take(&b, got), LEN);
 	assert_string_equal(got, TEXT);

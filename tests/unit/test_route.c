@@ -1,0 +1,228 @@
+// links: gatewayd
+// SPDX-License-Identifier: Apache-2.0
+// Method and path to operation: every route, its aliases, and what is refused.
+#include "gatewayd/route.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct route r;
+
+static void
+find(const char *method, const char *target, bool anthropic)
+{
+	const char *q = strchr(target, '?');
+	struct view path = {.p = target, .len = q == NULL ? strlen(target) : (size_t)(q - target)};
+	struct view query = {0};
+	if (q != NULL)
+		query = view_of(q + 1);
+	route_find(view_of(method), path, query, anthropic, &r);
+}
+
+static void
+expect_model(const char *model)
+{
+	assert_int_equal(r.model_len, strlen(model));
+	assert_memory_equal(r.model, model, strlen(model));
+}
+
+static void
+test_operations(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *path;
+		bool anthropic;
+		enum operation op;
+		enum dialect dialect;
+	} rows[] = {
+	    {"POST", "/v1/chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/v1/chat/completions/", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "//v1//chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/v1/chat/completions?api-version=1", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/v1/responses", false, OP_OPENAI_RESPONSES, DIALECT_OPENAI},
+	    {"POST", "/v1/embeddings", false, OP_OPENAI_EMBEDDINGS, DIALECT_OPENAI},
+	    {"GET", "/v1/models", false, OP_OPENAI_MODELS, DIALECT_OPENAI},
+	    {"GET", "/models", false, OP_OPENAI_MODELS, DIALECT_OPENAI},
+	    {"GET", "/v1/models/gpt-5", false, OP_OPENAI_MODEL, DIALECT_OPENAI},
+	    {"GET", "/v1/models", true, OP_ANTHROPIC_MODELS, DIALECT_ANTHROPIC},
+	    {"POST", "/v1/messages", true, OP_ANTHROPIC_MESSAGES, DIALECT_ANTHROPIC},
+	    {"POST", "/messages?beta=true", false, OP_ANTHROPIC_MESSAGES, DIALECT_ANTHROPIC},
+	    {"POST", "/v1/messages/count_tokens", true, OP_ANTHROPIC_COUNT_TOKENS,
+		DIALECT_ANTHROPIC},
+	    {"POST", "/model/m/converse", false, OP_BEDROCK_CONVERSE, DIALECT_BEDROCK},
+	    {"POST", "/model/m/converse-stream", false, OP_BEDROCK_CONVERSE_STREAM,
+		DIALECT_BEDROCK},
+	    {"POST", "/model/m/invoke", false, OP_BEDROCK_INVOKE, DIALECT_BEDROCK},
+	    {"POST", "/model/m/invoke-with-response-stream", false, OP_BEDROCK_INVOKE_STREAM,
+		DIALECT_BEDROCK},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		find(rows[i].method, rows[i].path, rows[i].anthropic);
+		if (r.kind != ROUTE_OPERATION)
+			fail_msg("%s %s: not routed", rows[i].method, rows[i].path);
+		assert_int_equal(r.op, rows[i].op);
+		assert_int_equal(r.dialect, rows[i].dialect);
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *method, *path;
+		unsigned status;
+	} rows[] = {
+	    {"POST", "/", 404},
+	    {"POST", "/v1", 404},
+	    {"POST", "/v2/chat/completions", 404},
+	    {"POST", "/v1/v1/chat/completions", 404},
+	    {"POST", "/v1/chat/completionsx", 404},
+	    {"POST", "/v1/chat", 404},
+	    {"POST", "/v1/chat/completions/x", 404},
+	    {"POST", "/v1/%63hat/completions", 404}, // routes are not decoded
+	    {"POST", "/v1%2Fchat%2Fcompletions", 404},
+	    {"GET", "/v1/chat/completions", 405},
+	    {"PUT", "/v1/messages", 405},
+	    {"POST", "/v1/models", 405},
+	    {"HEAD", "/v1/models", 405},
+	    {"GET", "/model/m/converse", 405},
+	    {"POST", "/model/m/delete", 404},
+	    {"POST", "/model/converse", 404},
+	    {"POST", "/model/a%zzb/converse", 400},
+	    {"POST", "/model/a%2/converse", 400},
+	    {"POST", "/model/a%00b/converse", 400},
+	    {"POST", "/model/a%0d%0ab/converse", 400},
+	    {"POST", "/model/a%20b/converse", 400},
+	    {"POST", "/healthz", 405},
+	    {"DELETE", "/v1/models/gpt-5", 405},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		find(rows[i].method, rows[i].path, false);
+		if (r.kind != ROUTE_FAILED || r.failure.status != rows[i].status)
+			fail_msg("%s %s: kind %d, status %u", rows[i].method, rows[i].path, r.kind,
+			    r.failure.status);
+		assert_true(r.failure.message.len > 0);
+	}
+	find("GET", "/v1/chat/completions", false);
+	assert_string_equal(r.failure.allow, "POST, OPTIONS");
+	find("GET", "/v1/models/claude", true); // the Anthropic API has no such operation here
+	assert_int_equal(r.failure.status, 404);
+	assert_int_equal(r.dialect, DIALECT_ANTHROPIC);
+}
+
+static void
+test_routes_are_named(void **state)
+{
+	(void)state;
+	find("POST", "/nothing", false);
+	char text[1024] = "";
+	memcpy(text, r.failure.message.p, MIN(r.failure.message.len, sizeof(text) - 1));
+	static const char *const all[] = {"/v1/chat/completions", "/v1/responses", "/v1/embeddings",
+	    "/v1/models", "/v1/messages", "count_tokens", "converse-stream",
+	    "invoke-with-response-stream"};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		assert_non_null(strstr(text, all[i]));
+}
+
+static void
+test_bedrock_ids(void **state)
+{
+	(void)state;
+	find("POST", "/model/anthropic.claude-3-v1%3A0/converse", false);
+	expect_model("anthropic.claude-3-v1:0");
+	find("POST", "/model/anthropic.claude-3-v1:0/invoke", false);
+	expect_model("anthropic.claude-3-v1:0");
+	static const char arn[] =
+	    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.x";
+	find("POST",
+	    "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2F"
+	    "us.anthropic.x/converse",
+	    false);
+	expect_model(arn);
+	find("POST",
+	    "/model/arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.x/"
+	    "converse-stream",
+	    false);
+	expect_model(arn);
+	assert_true(r.stream);
+	// An encoded slash never splits a path: this is an id, not another operation.
+	find("POST", "/model/x%2Fconverse/invoke", false);
+	expect_model("x/converse");
+	assert_int_equal(r.op, OP_BEDROCK_INVOKE);
+}
+
+static void
+test_model_too_long(void **state)
+{
+	(void)state;
+	char path[4096];
+	memset(path, 'a', sizeof(path));
+	memcpy(path, "/model/", 7);
+	static const char tail[] = "/invoke";
+	memcpy(path + 7 + ROUTE_MODEL_MAX, tail, sizeof(tail));
+	find("POST", path, false);
+	assert_int_equal(r.kind, ROUTE_OPERATION);
+	assert_int_equal(r.model_len, ROUTE_MODEL_MAX);
+	path[7 + ROUTE_MODEL_MAX] = 'a';
+	memcpy(path + 8 + ROUTE_MODEL_MAX, tail, sizeof(tail));
+	find("POST", path, false);
+	assert_int_equal(r.kind, ROUTE_FAILED);
+	assert_int_equal(r.failure.status, 400);
+}
+
+static void
+test_parameters(void **state)
+{
+	(void)state;
+	find("GET", "/v1/models?limit=20&after_id=a%2Db&x=y&before_id=", true);
+	assert_int_equal(r.param_count, 3);
+	assert_int_equal(r.param[0].id, PARAM_LIMIT);
+	assert_true(view_eq_str(r.param[0].value, "20"));
+	assert_int_equal(r.param[1].id, PARAM_AFTER_ID);
+	assert_true(view_eq_str(r.param[1].value, "a-b"));
+	find("POST", "/v1/messages?beta=true&limit=3", true);
+	assert_int_equal(r.param_count, 1);
+	find("POST", "/v1/chat/completions?beta=true", false);
+	assert_int_equal(r.param_count, 0);
+	find("POST", "/v1/messages?beta=true&beta=false", true);
+	assert_int_equal(r.kind, ROUTE_FAILED);
+	find("POST", "/v1/messages?&&=&beta&beta=1%0a", true);
+	assert_int_equal(r.kind, ROUTE_FAILED);
+	find("POST", "/v1/messages?", true);
+	assert_int_equal(r.kind, ROUTE_OPERATION);
+}
+
+static void
+test_options_and_health(void **state)
+{
+	(void)state;
+	find("OPTIONS", "/v1/messages", false);
+	assert_int_equal(r.kind, ROUTE_OPTIONS);
+	assert_string_equal(r.allow, "POST, OPTIONS");
+	find("OPTIONS", "/nothing", false);
+	assert_int_equal(r.kind, ROUTE_FAILED);
+	find("GET", "/healthz", false);
+	assert_int_equal(r.kind, ROUTE_HEALTH);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_operations),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_routes_are_named),
+	    cmocka_unit_test(test_bedrock_ids),
+	    cmocka_unit_test(test_model_too_long),
+	    cmocka_unit_test(test_parameters),
+	    cmocka_unit_test(test_options_and_health),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
