@@ -74,6 +74,8 @@ child(const struct spawn *s, pid_t parent)
 		if (getppid() != parent)
 			_exit(127);
 	}
+	if (s->own_group)
+		setpgid(0, 0);
 	if (arrange(s, &high) != 0)
 		_exit(127);
 	for (int fd = 3; fd <= high; fd++)

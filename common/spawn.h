@@ -19,6 +19,7 @@ struct spawn {
 	size_t fd_count; // 0, 1 and 2 are inherited unless listed
 	bool listen_env; // add LISTEN_PID of the child (systemd socket activation)
 	bool die_with_parent;
+	bool own_group; // Ctrl-C at the terminal reaches only the supervisor
 };
 
 // Returns the pid, or -1 with errno. The caller keeps its descriptors.

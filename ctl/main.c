@@ -2,10 +2,12 @@
 // The `sallyport` command: finds the subcommand and runs it. Everything that it
 // may do to a running service goes through the vault's admin socket or the audit
 // daemon's query socket.
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "ctl/audit.h"
@@ -146,6 +148,14 @@ dispatch(int argc, char **argv)
 	return run(cmd, argc - used, argv + used);
 }
 
+// A reader that has seen enough (`| head`) is no fault to complain about.
+static bool
+reader_left(void)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -153,7 +163,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	int code = dispatch(take_dir(argc - 1, argv + 1), argv + 1);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "sallyport: cannot write to standard output\n");
+		if (!reader_left())
+			cli_fail("cannot write to standard output");
 		return CLI_FAILED;
 	}
 	return code;

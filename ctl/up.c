@@ -267,7 +267,7 @@ up(int argc, char **argv)
 	bool demo = o.demo && o.provider == NULL;
 	bool fresh_ca = false;
 	if (o.workers != NULL && (strspn(o.workers, "0123456789") != strlen(o.workers) ||
-				     strtoul(o.workers, NULL, 10) - 1 > 63))
+				     strtoul(o.workers, NULL, 10) - 1 > 63U))
 		return cli_usage(
 		    &command_up, "--workers %s: write a number from 1 to 64", o.workers);
 	int r = settle_address("listen", o.listen == NULL ? "127.0.0.1:8080" : o.listen, plain);

@@ -48,7 +48,7 @@ struct up_run {
 	const char *log_dir;
 	const char *notify_path;
 	int notify_fd;
-	struct event *notify, *chld, *intr, *term, *deadline;
+	struct event *notify, *chld, *intr, *term, *hup, *deadline;
 	bool interrupted;
 	bool timed_out;
 	size_t n;
@@ -128,6 +128,7 @@ launch(struct proc *p, int out_fd)
 	    .fd_count = p->program.fd_count + 3,
 	    .listen_env = p->program.fd_count != 0,
 	    .die_with_parent = true,
+	    .own_group = true,
 	};
 	pid_t pid = null_fd < 0 ? -1 : spawn_start(&s);
 	close(null_fd);
@@ -348,13 +349,15 @@ up_run_new(const char *log_dir, const char *notify_path)
 	r->chld = evsignal_new(r->base, SIGCHLD, on_child, r);
 	r->intr = evsignal_new(r->base, SIGINT, on_stop_signal, r);
 	r->term = evsignal_new(r->base, SIGTERM, on_stop_signal, r);
+	r->hup = evsignal_new(r->base, SIGHUP, on_stop_signal, r); // the terminal went away
 	r->deadline = evtimer_new(r->base, on_deadline, r);
 	BUG_IF(r->notify == NULL || r->chld == NULL || r->intr == NULL || r->term == NULL ||
-	       r->deadline == NULL);
+	       r->hup == NULL || r->deadline == NULL);
 	event_add(r->notify, NULL);
 	event_add(r->chld, NULL);
 	event_add(r->intr, NULL);
 	event_add(r->term, NULL);
+	event_add(r->hup, NULL);
 	return r;
 }
 
@@ -455,6 +458,7 @@ up_run_stop(struct up_run *r)
 	event_free(r->chld);
 	event_free(r->intr);
 	event_free(r->term);
+	event_free(r->hup);
 	event_free(r->deadline);
 	event_base_free(r->base);
 	close(r->notify_fd);

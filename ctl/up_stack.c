@@ -101,12 +101,12 @@ static int
 make_vault_key(const struct up_stack *s)
 {
 	unsigned char raw[32];
-	char hex[sizeof(raw) * 2 + 2];
+	char hex[sizeof(raw) * 2 + 2] = {0};
 	if (up_stack_has(s, "vault.key"))
 		return 0;
 	randombytes_buf(raw, sizeof(raw));
 	sodium_bin2hex(hex, sizeof(hex), raw, sizeof(raw));
-	hex[2 * sizeof(raw)] = '\n'; // the zero behind it is there since the buffer was made
+	hex[2 * sizeof(raw)] = '\n';
 	int r = up_stack_write(s, "vault.key", hex, s->vault);
 	sodium_memzero(raw, sizeof(raw));
 	sodium_memzero(hex, sizeof(hex));

@@ -49,6 +49,7 @@ answer_free(struct answer *a)
 	a->stream = NULL;
 	free(a->held);
 	a->held = NULL;
+	facts_free(&a->facts);
 	http_parser_free(&a->parser);
 }
 
@@ -346,6 +347,19 @@ answer_resume(struct answer *a)
 	return ANSWER_COMPLETE;
 }
 
+// Bedrock tells the counts in headers too; for some models only there.
+static void
+count_tokens_in_headers(struct answer *a)
+{
+	if (facts_tokens_in(&a->facts) != 0 || facts_tokens_out(&a->facts) != 0)
+		return;
+	struct json_member m = {.kind = SCAN_NUMBER};
+	m.value = http_header(&a->parser, "x-amzn-bedrock-input-token-count");
+	a->facts.input = MIN(json_member_u64(&m), (uint64_t)UINT32_MAX);
+	m.value = http_header(&a->parser, "x-amzn-bedrock-output-token-count");
+	a->facts.output = MIN(json_member_u64(&m), (uint64_t)UINT32_MAX);
+}
+
 static enum answer_result
 on_end(struct answer *a)
 {
@@ -353,6 +367,7 @@ on_end(struct answer *a)
 	if (a->stream != NULL)
 		return end_stream(a);
 	(void)facts_end(&a->facts);
+	count_tokens_in_headers(a);
 	if (a->hold_errors && !a->begun && answer_may_fall_back(a->upstream_status))
 		return ANSWER_HELD;
 	return answer_resume(a);

@@ -2,13 +2,31 @@
 // Picks the few members that matter out of answers. Pure.
 #include "gatewayd/facts.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static void
+forget_text(struct facts *f)
+{
+	f->type[0] = '\0';
+	f->error_code[0] = '\0';
+	f->has_error = false;
+	f->has_code = false;
+}
 
 void
 facts_init(struct facts *f)
 {
 	f->input = f->cache_read = f->cache_write = f->output = 0;
-	facts_begin(f);
+	f->scan = NULL;
+	forget_text(f);
+}
+
+void
+facts_free(struct facts *f)
+{
+	free(f->scan);
+	f->scan = NULL;
 }
 
 // Only plain words leave here: they go into headers, logs and audit records.
@@ -106,33 +124,32 @@ on_member(void *cookie, const struct json_member *m)
 }
 
 void
-facts_begin(struct facts *f)
-{
-	f->type[0] = '\0';
-	f->error_code[0] = '\0';
-	f->has_error = false;
-	f->has_code = false;
-	json_scan_init(&f->scan, on_member, f);
-}
-
-void
 facts_feed(struct facts *f, struct view bytes)
 {
-	(void)json_scan_feed(&f->scan, bytes.p, bytes.len);
+	if (f->scan == NULL) {
+		forget_text(f);
+		f->scan = base_realloc(NULL, sizeof(*f->scan));
+		json_scan_init(f->scan, on_member, f);
+	}
+	(void)json_scan_feed(f->scan, bytes.p, bytes.len);
 }
 
 bool
 facts_end(struct facts *f)
 {
-	return json_scan_end(&f->scan) == SCAN_DONE;
+	bool ok = f->scan != NULL && json_scan_end(f->scan) == SCAN_DONE;
+	facts_free(f);
+	return ok;
 }
 
 bool
 facts_json(struct facts *f, struct view text)
 {
-	facts_begin(f);
-	facts_feed(f, text);
-	return facts_end(f);
+	struct json_scan scan;
+	forget_text(f);
+	json_scan_init(&scan, on_member, f);
+	(void)json_scan_feed(&scan, text.p, text.len);
+	return json_scan_end(&scan) == SCAN_DONE;
 }
 
 uint64_t

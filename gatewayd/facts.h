@@ -19,14 +19,14 @@ struct facts {
 	char error_code[FACTS_WORD_MAX]; // error.code, else error.type, else ""
 
 	// Private.
-	struct json_scan scan;
+	struct json_scan *scan; // only while a text comes in pieces
 	bool has_code;
 };
 
 void facts_init(struct facts *f);
+void facts_free(struct facts *f);
 
-// One JSON text, in pieces.
-void facts_begin(struct facts *f);
+// One JSON text, in pieces; the first one begins it.
 void facts_feed(struct facts *f, struct view bytes);
 bool facts_end(struct facts *f); // whether it was one valid JSON text
 

@@ -22,8 +22,11 @@ main(int argc, char **argv)
 	    {"config", required_argument, NULL, 'c'},
 	    {"run-as", required_argument, NULL, 'u'},
 	    {"check", no_argument, NULL, 'k'},
+	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
+	static const char usage[] =
+	    "usage: sallyport-gatewayd --config FILE [--run-as UID:GID] [--check]";
 	const char *path = NULL, *run_as = NULL;
 	bool check = false;
 	char error[1024];
@@ -31,12 +34,14 @@ main(int argc, char **argv)
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (o == '?')
 			return 2;
+		if (o == 'h')
+			return puts(usage) < 0;
 		path = o == 'c' ? optarg : path;
 		run_as = o == 'u' ? optarg : run_as;
 		check = check || o == 'k';
 	}
 	if (path == NULL || optind != argc)
-		log_fatal("usage: sallyport-gatewayd --config FILE [--run-as UID:GID] [--check]");
+		log_fatal("%s", usage);
 	struct config *c = config_load(path, error, sizeof(error));
 	if (c == NULL)
 		log_fatal("%s", error);

@@ -13,9 +13,9 @@
 #include "gatewayd/vault.h"
 
 #define SEALER_MAGIC 0x7365616cU
-// The vault remembers 1024 lanes of one sealer; beyond that a credential gets
+// The vault remembers 4096 lanes of one sealer; beyond that a credential gets
 // another one.
-#define LANES_MAX 1000U
+#define LANES_MAX 4000U
 
 struct pool *
 pool_new(struct worker *w)

@@ -29,7 +29,7 @@ struct wire {
 	void *cookie;
 	struct event readable;
 	struct event writable;
-	struct evbuffer *out; // NULL when empty
+	struct evbuffer *out; // NULL until the first write
 	uint8_t *kept;	      // bytes that on_read did not take
 	size_t kept_len;
 	bool dead;	// wire_free was called
@@ -310,7 +310,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	bool hidden = w->ssl != NULL && !w->watching_close && SSL_pending(w->ssl) > 0;
 	if (hidden || w->resume)
 		event_active(&w->readable, EV_READ, 0);
-	if (w->ssl != NULL && w->out != NULL)
+	if (w->ssl != NULL && wire_backlog(w) != 0)
 		mark(w); // a write may have waited for bytes of the peer
 }
 
@@ -415,10 +415,6 @@ flush(struct wire *w)
 	while (wire_backlog(w) != 0)
 		if (w->ssl != NULL ? !tls_write(w) : !plain_write(w))
 			return;
-	if (w->out != NULL) {
-		evbuffer_free(w->out);
-		w->out = NULL;
-	}
 	if (w->finishing)
 		finish(w);
 	else if (had)

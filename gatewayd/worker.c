@@ -63,6 +63,21 @@ worker_bury(struct worker *w, void *p)
 	event_active(w->grave_event, 0, 0);
 }
 
+void
+worker_graves(struct worker *w)
+{
+	w->grave_event = event_new(w->base, -1, 0, on_graves, w);
+	if (w->grave_event == NULL)
+		BUG("out of memory");
+}
+
+void
+worker_graves_end(struct worker *w)
+{
+	on_graves(-1, 0, w);
+	event_free(w->grave_event);
+}
+
 // --- making and unmaking -------------------------------------------------------------
 
 struct parts {
@@ -90,9 +105,7 @@ make(struct parts *p, const struct worker_start *s)
 	w->resolver = s->resolver;
 	w->plans = plans_new();
 	w->pool = pool_new(w);
-	w->grave_event = event_new(w->base, -1, 0, on_graves, w);
-	if (w->grave_event == NULL)
-		BUG("out of memory");
+	worker_graves(w);
 	limits_init(&w->limits, s->config);
 	w->http_limits = (struct http_limits){
 	    .head_max = (uint32_t)s->config->limits.header_bytes,
@@ -130,8 +143,7 @@ unmake(struct parts *p)
 	tls_free(w->tls);
 	limits_free(&w->limits);
 	resolver_free(w->resolver);
-	on_graves(-1, 0, w);
-	event_free(w->grave_event);
+	worker_graves_end(w);
 	if (p->term != NULL)
 		event_free(p->term);
 	if (p->limit != NULL)

@@ -66,5 +66,7 @@ void worker_probe(const struct worker_start *s);
 // Frees p at the end of this loop turn: objects die while callers up the stack
 // still look at them.
 void worker_bury(struct worker *w, void *p);
+void worker_graves(struct worker *w);	  // makes it work; w->base is there
+void worker_graves_end(struct worker *w); // frees what is left
 
 #endif

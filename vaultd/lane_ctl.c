@@ -98,11 +98,11 @@ forget(struct sealer *s)
 static void
 tell_gateway(struct sealer *s, const char *reason)
 {
-	struct gateway *gw = gateway_by_id(s->ctl->core->gateways, s->gateway);
 	if (s->gone)
 		return;
 	s->gone = true;
 	s->gone_ns = clock_mono_ns();
+	struct gateway *gw = gateway_by_id(s->ctl->core->gateways, s->gateway);
 	if (gw == NULL)
 		return;
 	struct msg_sealer_gone m = {.sealer = s->id, .reason = view_of(reason)};

@@ -14,7 +14,7 @@
 #include "vaultd/gateway.h"
 
 #define LANE_CTL_SEALERS_MAX 256U
-#define LANE_CTL_LANES_MAX   1024U	   // verified lanes remembered for each sealer
+#define LANE_CTL_LANES_MAX   4096U	   // verified lanes remembered for each sealer
 #define LANE_CTL_IDLE_NS     300000000000U // then an unused sealer is retired
 #define LANE_CTL_STALE_NS    600000000000U // then a stale one is cut off
 

@@ -16,7 +16,7 @@ import tap  # noqa: E402
 from arena import CHAT, Arena  # noqa: E402
 from hostile import BODY, CIPHER_IN, CIPHER_OUT, PLAIN, Closed, Gateway, Sealer  # noqa: E402
 from sp_proto import NUM, TYPES, Chan, encode, frame, message  # noqa: E402
-from stack import fd_count, rss_kib  # noqa: E402
+from stack import fd_count, memory_kib, rss_kib  # noqa: E402
 from tap import case  # noqa: E402
 
 GATEWAY_MAY = {"HELLO", "AUTHORIZE", "USE", "SETTLE", "SEALER_OPEN"}
@@ -361,10 +361,10 @@ def sealer(a):
                 s.pump(lambda: False, 0.5)
                 grown = rss_kib(pid) - base
                 tap.note("5,000 lanes: the sealer grew by %d KiB" % grown)
-                assert grown < 256 * 1024, "the sealer grew by %d KiB" % grown
+                assert grown < memory_kib(256 * 1024), "the sealer grew by %d KiB" % grown
             except (Closed, FileNotFoundError):
                 pass
-        assert rss_kib(core) - rss < 16 * 1024
+        assert rss_kib(core) - rss < memory_kib(16 * 1024)
     tap.ok(a.serves(), "sealer: the service still serves")
 
 
@@ -425,7 +425,7 @@ def auditd(a):
         assert a.serves()
         grown = rss_kib(pid) - rss
         c.close()
-        assert grown < 48 * 1024, "grew by %d KiB" % grown
+        assert grown < memory_kib(48 * 1024), "grew by %d KiB" % grown
     tap.ok(a.serves(), "auditd: the service still serves")
 
 
@@ -444,7 +444,7 @@ def floods(a):
         time.sleep(1.2)
         n = a.mark() - mark
         assert n < 1000, "%d records" % n
-        assert rss_kib(core) - rss < 8 * 1024, "grew by %d KiB" % (rss_kib(core) - rss)
+        assert rss_kib(core) - rss < memory_kib(8 * 1024), "grew by %d KiB" % (rss_kib(core) - rss)
         assert a.audited("client.denied", mark), "nothing about them in the log"
     with case("K15 20,000 plans that are never used are bounded in memory"):
         rss = rss_kib(core)
@@ -454,7 +454,7 @@ def floods(a):
                                                    stream=False) for i in range(500)))
                 for _ in range(500):
                     assert g.chan.recv()[0] in ("PLAN", "DENY")
-            assert rss_kib(core) - rss < 24 * 1024, "grew by %d KiB" % (rss_kib(core) - rss)
+            assert rss_kib(core) - rss < memory_kib(24 * 1024), "grew by %d KiB" % (rss_kib(core) - rss)
     with case("K15 a gateway that asks and never reads the answers is bounded in memory, others are served"):
         rss = rss_kib(core)
         with Gateway(a) as g:
@@ -479,7 +479,7 @@ def floods(a):
             assert a.serves()
             grown = rss_kib(core) - rss
             tap.note("%d thousand questions taken without an answer read, %d KiB" % (sent, grown))
-            assert grown < 16 * 1024, "grew by %d KiB" % grown
+            assert grown < memory_kib(16 * 1024), "grew by %d KiB" % grown
     with case("K15 sealers are bounded: a gateway cannot make the vault fork without end"):
         before = len(a.pids().get("sealer", []))
         with Gateway(a) as g:

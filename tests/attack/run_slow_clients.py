@@ -5,14 +5,16 @@
 import os
 import select
 import socket
+import ssl
 import sys
 import time
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import tap  # noqa: E402
 from arena import Arena  # noqa: E402
-from stack import fd_count, rss_kib  # noqa: E402
+from stack import fd_count, free_port, memory_kib, rss_kib  # noqa: E402
 from tap import case  # noqa: E402
 
 JSON = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
@@ -212,7 +214,7 @@ def huge(a):
         got = push(a, head(b"Transfer-Encoding: chunked", key=key), b"10000\r\n" + b"x" * 65536 + b"\r\n", 16000,
                    lambda: peak.__setitem__(0, max(peak[0], worker_rss(a))))
         assert got in (413, 400, 0), got
-        assert peak[0] - base < 160 * 1024, "grew by %d KiB" % (peak[0] - base)
+        assert peak[0] - base < memory_kib(160 * 1024), "grew by %d KiB" % (peak[0] - base)
     with case("huge: eight such bodies at once stay within the whole gateway's limit"):
         socks = []
         peak = 0
@@ -236,7 +238,7 @@ def huge(a):
             peak = max(peak, worker_rss(a))
         for s, _ in socks:
             s.close()
-        assert peak - base < 640 * 1024, "grew by %d KiB" % (peak - base)
+        assert peak - base < memory_kib(640 * 1024), "grew by %d KiB" % (peak - base)
         tap.note("peak %d KiB above %d KiB, %d of 8 left uncut" % (peak - base, base, len(socks)))
     with case("huge: deep JSON and a body of one long string are refused or passed, the worker lives"):
         for body in (b"[" * 200000, b'{"model":' * 50000, b'{"model":"' + b"m" * 300000 + b'"}', b'{"model":"m","messages":' + b"[" * 100000,
@@ -245,7 +247,7 @@ def huge(a):
             assert got and (400 <= status(got) < 500 or status(got) == 200), (body[:30], got)
     time.sleep(0.5)
     now = worker_rss(a)
-    tap.ok(now - base < 192 * 1024, "huge: memory afterwards %d KiB above the start" % (now - base))
+    tap.ok(now - base < memory_kib(192 * 1024), "huge: memory afterwards %d KiB above the start" % (now - base))
     tap.note("%d requests reached the provider in this group" % (len(a.up.requests) - n))
     tap.ok(a.serves(), "huge: the service still serves")
 
@@ -297,7 +299,7 @@ def slow(a):
             assert a.serves()
             assert time.monotonic() - t < 1.0
         grown = worker_rss(a) - base
-        assert grown < 400 * 64, "%d KiB for 400 connections" % grown
+        assert grown < memory_kib(400 * 64), "%d KiB for 400 connections" % grown
     with case("slow: 300 half-closed connections are let go"):
         half = [connect(a) for _ in range(300)]
         for c in half:
@@ -319,7 +321,7 @@ def slow(a):
         before = worker_rss(a)
         assert a.serves()
         tap.note("%d KiB above the start with 900 connections" % (before - base))
-        assert before - base < 64 * 1024
+        assert before - base < memory_kib(64 * 1024)
         for c in idle:
             c.close()
     with case("slow: a client that never reads a long stream is bounded, others are served"):
@@ -382,14 +384,80 @@ def slow_readers(a, key):
         c.close()
     a.behave = old
     for r in base:
-        assert now[r] - base[r] < 24 * 1024, "%s grew by %d KiB for 6 unread streams of 32 MB" % (r, now[r] - base[r])
-    assert sealers < 64 * 1024, "a sealer holds %d KiB" % sealers
+        assert now[r] - base[r] < memory_kib(24 * 1024), "%s grew by %d KiB for 6 unread streams of 32 MB" % (r, now[r] - base[r])
+    assert sealers < memory_kib(64 * 1024), "a sealer holds %d KiB" % sealers
+
+
+def secure(a):
+    port = a.tls_port
+    base, fds = worker_rss(a), sum(fd_count(p) for p in a.pids()["worker"])
+
+    def raw():
+        return socket.create_connection(("127.0.0.1", port), 8)
+    context = ssl.create_default_context(cafile=os.path.join(a.dir, "tls", "ca.pem"))
+    context.check_hostname = False
+    with case("tls: control: a request over TLS is served"):
+        with context.wrap_socket(raw(), server_hostname="localhost") as t:
+            t.sendall(head(b"Content-Length: %d" % len(JSON), key=a.vkey.encode()) + JSON)
+            assert status(t.recv(65536)) == 200
+    with case("tls: TLS 1.0 and 1.1 are refused"):
+        for v in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                c.minimum_version = c.maximum_version = v
+            c.set_ciphers("ALL:@SECLEVEL=0")
+            try:
+                c.wrap_socket(raw())
+                assert False, v
+            except (ssl.SSLError, OSError):
+                pass
+    with case("tls: plain HTTP and garbage on the TLS port are closed"):
+        for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", os.urandom(4000), b"\x16\x03\x01\xff\xff" + b"\0" * 70000,
+                     b"\x15\x03\x03\x00\x02\x02\x28", b"\x80\x2e\x01\x00\x02"):
+            with raw() as s:
+                try:
+                    s.sendall(data)
+                    s.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+                got = drain(s, 4.0)
+                assert got is not None and b"HTTP/1.1 200" not in got, got
+    with case("tls: 300 handshakes that stop in the middle, and 100 idle sessions, leave others served"):
+        hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(100)
+        conns = []
+        for _ in range(300):
+            s = raw()
+            s.sendall(hello)
+            conns.append(s)
+        for _ in range(100):
+            conns.append(context.wrap_socket(raw(), server_hostname="localhost"))
+        assert a.serves()
+        grown = worker_rss(a) - base
+        for s in conns:
+            s.close()
+        assert grown < memory_kib(64 * 1024), "%d KiB" % grown
+        tap.note("400 TLS connections: %d KiB" % grown)
+    with case("tls: a request cut by TCP close in the middle of its body reaches nobody"):
+        n = len(a.up.requests)
+        t = context.wrap_socket(raw(), server_hostname="localhost")
+        t.sendall(head(b"Content-Length: 5000", key=a.vkey.encode()) + JSON)
+        t.close()
+        time.sleep(0.3)
+        assert len(a.up.requests) == n
+    time.sleep(0.5)
+    now = sum(fd_count(p) for p in a.pids()["worker"])
+    tap.ok(now <= fds + 8, "tls: descriptors are given back", "%d -> %d" % (fds, now))
+    tap.ok(a.serves(), "tls: the service still serves")
 
 
 def main():
-    with Arena() as a:
+    tls_port = free_port()
+    with Arena(["--tls-listen", "127.0.0.1:%d" % tls_port]) as a:
+        a.tls_port = tls_port
         pids = a.pids()
-        names = os.environ.get("SALLYPORT_GROUPS", "smuggling huge slow").split()
+        names = os.environ.get("SALLYPORT_GROUPS", "smuggling huge secure slow").split()
         for f in [globals()[n] for n in names]:
             try:
                 f(a)

@@ -38,8 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct core core;
 static struct cred *creds[CREDS];
+static struct vkey *good_key;
 static char keys[3][VKEY_TEXT_LEN]; // good, revoked, of another workspace
-static const char *const secrets[CREDS] = {"sk-proj-secret-of-number-0", "sk-proj-secret-of-number-1"};
+static const char *const secrets[CREDS] = {
+    "sk-proj-secret-of-number-0", "sk-proj-secret-of-number-1"};
 static const char *const hosts[CREDS] = {"zero.example", "one.example"};
 
 struct intent {
@@ -55,7 +57,6 @@ struct far_sealer { // the sealer's and the gateway's ends, both ours
 	uint64_t id;
 	uint64_t credential;
 	uint64_t version;
-	char host[64];
 	bool verified[LANES];
 };
 
@@ -68,7 +69,7 @@ static struct {
 	size_t sealers;
 	uint64_t opening; // credential of the SEALER_OPEN under way
 	uint64_t seq;
-	size_t uses, answers, plans, gos, seals;
+	size_t asked, answered, gos, seals;
 } w;
 
 // --- the world ---------------------------------------------------------------------------
@@ -99,6 +100,8 @@ make_key(size_t i, const char *workspace)
 	struct msg_vkey_issue m = {.name = view_of(name), .workspace = view_of(workspace)};
 	struct vkey *k = vkey_prepare(core.vkeys, &m, 1, keys[i]);
 	MUST(vkey_commit(core.vkeys, k) == 0);
+	if (i == 0)
+		good_key = k;
 	if (i == 1)
 		MUST(vkey_revoke(core.vkeys, k) == 0);
 }
@@ -194,17 +197,17 @@ begin(void)
 	say(w.gateway, MSG_HELLO, 0, &(struct msg_hello){.version = VIEW("x")});
 	for (size_t i = 0; i < CREDS; i++)
 		creds[i]->enabled = true;
+	good_key->revoked = false;
 	turn();
 }
 
 static void
 end(void)
 {
-	audit_link_free(core.audit);
-	turn(); // answers to what was lost
 	gateway_set_free(core.gateways);
 	admin_set_free(core.admins);
 	lane_ctl_free(core.lanes);
+	audit_link_free(core.audit);
 	audit_note_free(core.notes);
 	chan_free(w.gateway);
 	chan_free(w.auditd);
@@ -215,15 +218,6 @@ end(void)
 }
 
 // --- what comes out ------------------------------------------------------------------------
-
-static struct far_sealer *
-sealer_by_id(uint64_t id)
-{
-	for (size_t i = 0; i < w.sealers; i++)
-		if (w.sealer[i].id == id)
-			return &w.sealer[i];
-	return NULL;
-}
 
 static void
 check_seal(struct far_sealer *s, const struct msg_seal *m)
@@ -237,8 +231,9 @@ check_seal(struct far_sealer *s, const struct msg_seal *m)
 	it->sealed = true;
 	MUST(m->lane < LANES && s->verified[m->lane]);
 	MUST(c != NULL && c->enabled && c->version == s->version);
+	MUST(!good_key->revoked); // the only one that can get a plan
 	MUST(strcmp(it->key_id, c->id) == 0 && it->version == c->version);
-	char host[96], bearer[96];
+	char host[320], bearer[96];
 	snprintf(host, sizeof(host), "\r\nhost: %s\r\n", c->host);
 	snprintf(bearer, sizeof(bearer), "\r\nauthorization: Bearer %s\r\n",
 	    secrets[c == creds[0] ? 0 : 1]);
@@ -266,9 +261,9 @@ drain_gateway(void)
 {
 	struct frame f;
 	while (next(w.gateway, &f)) {
-		w.plans += f.type == MSG_PLAN;
 		w.gos += f.type == MSG_GO;
-		w.answers += f.type == MSG_GO || f.type == MSG_DENY;
+		w.answered += f.type == MSG_PLAN || f.type == MSG_GO || f.type == MSG_DENY ||
+			      f.type == MSG_SEALER;
 		if (f.type == MSG_WELCOME)
 			chan_set_state(w.gateway, CHANNEL_READY);
 		int fd = chan_take_fd(w.gateway);
@@ -352,10 +347,13 @@ do_authorize(const uint8_t *a)
 	static const char *const models[] = {"gpt-4o", "", "..", "a b"};
 	struct msg_authorize m = {.client_key = {keys[a[0] % 3], VKEY_TEXT_LEN},
 	    .operation = a[1] % 4 == 0 ? OP_OPENAI_MODELS : OP_OPENAI_CHAT,
-	    .model = view_of(models[a[2] % 4 == 3 ? 3 : a[2] % 8 == 2 ? 2 : a[2] % 16 == 1 ? 1 : 0])};
+	    .model = view_of(models[a[2] % 4 == 3    ? 3
+				    : a[2] % 8 == 2  ? 2
+				    : a[2] % 16 == 1 ? 1
+						     : 0])};
 	if (m.operation == OP_OPENAI_MODELS)
 		m.model = VIEW("");
-	w.answers -= w.answers; // answers are counted for USE alone, from here on
+	w.asked++;
 	say(w.gateway, MSG_AUTHORIZE, ++w.request, &m);
 }
 
@@ -376,6 +374,7 @@ do_use(const uint8_t *a)
 	    .header = {{HEADER_ACCEPT, a[2] % 16 == 1 ? VIEW("a\nb") : VIEW("a")}},
 	    .body_len = m.operation == OP_OPENAI_CHAT ? a[2] : 0,
 	    .body_sha256 = {(const char *)hash, sizeof(hash)}};
+	w.asked++;
 	say(w.gateway, MSG_USE, w.request - back, &m);
 }
 
@@ -389,7 +388,8 @@ do_audit(const uint8_t *a)
 		uint64_t frame = it->frame;
 		it->frame = 0;
 		if (a[0] % 4 == 0) {
-			say(w.auditd, MSG_NACK, frame, &(struct msg_nack){.code = VIEW("audit_full")});
+			say(w.auditd, MSG_NACK, frame,
+			    &(struct msg_nack){.code = VIEW("audit_full")});
 		} else {
 			it->seq = ++w.seq;
 			struct msg_ack m = {
@@ -442,6 +442,7 @@ do_open(const uint8_t *a)
 	if (w.sealers == SEALERS)
 		return;
 	w.opening = cred_handle(core.creds, creds[a[0] % CREDS]);
+	w.asked++;
 	say(w.gateway, MSG_SEALER_OPEN, 1U << 30, &(struct msg_sealer_open){w.opening});
 }
 
@@ -462,7 +463,7 @@ static void
 command(const uint8_t c[4])
 {
 	const uint8_t *a = c + 1;
-	switch (c[0] % 12) {
+	switch (c[0] % 13) {
 	case 0:
 	case 1:
 		do_authorize(a);
@@ -490,6 +491,9 @@ command(const uint8_t c[4])
 	case 10:
 		do_exit(a);
 		break;
+	case 12:
+		good_key->revoked = a[0] % 2 == 0;
+		break;
 	default:
 		if (a[0] % 4 == 0)
 			do_audit_drop();
@@ -510,7 +514,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i + 4 <= size && i < COMMANDS_MAX * 4; i += 4)
 		command(data + i);
 	settle_world();
-	MUST(w.seals == w.gos || w.seals >= w.gos);
+	chan_free(w.auditd); // what still waits for a record is refused
+	w.auditd = NULL;
+	settle_world();
+	MUST(w.answered == w.asked);
+	MUST(w.seals == w.gos);
 	end();
 	MUST(secmem_used() == before); // no secret is left anywhere
 	return 0;

@@ -82,6 +82,39 @@ is "one fault" run 1 $S apply -f "$WORK/team.yaml"
 is "is told with its line" err 'team.yaml:10:'
 is "and nothing was sent" bash -c "$S credential show applied | grep -q 'claude-sonnet'"
 
+# At a terminal: asks, shows nothing, and gives the terminal its echo back, also after Ctrl-C.
+cat >"$WORK/prompt.py" <<'END'
+import os, pty, sys, termios, time
+def talk(name, typed):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(sys.argv[1], [sys.argv[1], "--dir", sys.argv[2], "credential", "add", name, "--provider", "openai"])
+    seen = b""
+    while b"not shown" not in seen:
+        seen += os.read(fd, 1000)
+    end = time.time() + 5
+    while termios.tcgetattr(fd)[3] & termios.ECHO and time.time() < end:
+        time.sleep(0.01)
+    os.write(fd, typed)
+    try:
+        while more := os.read(fd, 1000):
+            seen += more
+    except OSError:
+        pass
+    try:
+        echo = termios.tcgetattr(fd)[3] & termios.ECHO
+    except termios.error:
+        echo = 1
+    return seen, os.waitpid(pid, 0)[1], echo
+seen, status, echo = talk("typed", b"sk-typed-canary-7c1e0d9a44\n")
+assert status == 0 and b"canary" not in seen and b"typed added" in seen and echo, (seen, status)
+seen, status, echo = talk("cancelled", b"sk-half\x03")
+assert os.WIFSIGNALED(status) and b"half" not in seen and echo, (seen, status)
+END
+is "a typed key is not shown" run 0 python3 "$WORK/prompt.py" "$SP" "$D"
+is "and stored" run 0 $S credential show typed
+is "a cancelled one is not" run 1 $S credential show cancelled
+
 is "every change is in the trail" bash -c "for e in added rotated enabled disabled removed; do $S audit export --format json | grep -q credential.\$e || exit 1; done"
 is "no secret is in the stack's directory" lacks canary "$D"
 is "status says whole" run 0 $S status

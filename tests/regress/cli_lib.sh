@@ -47,7 +47,7 @@ free_port()
 start_up()
 {
 	: >"$WORK/up.out"
-	"$SP" up "$@" >"$WORK/up.out" 2>"$WORK/up.err" &
+	setsid "$SP" up "$@" >"$WORK/up.out" 2>"$WORK/up.err" & # a group of its own, as at a terminal
 	up_pid=$!
 	for _ in $(seq 300); do
 		grep -q '^ready ' "$WORK/up.out" && return 0

@@ -41,7 +41,19 @@ done
 is "the deaths were told" grep -q 'died by signal 9' "$WORK/up.err"
 
 key=$(grep KEY "$D/demo.env")
-is "Ctrl-C ends all with status 0" stop_up
+# shellcheck disable=SC1091
+. "$D/demo.env"
+curl -sS -m 20 "$SALLYPORT_URL/v1/chat/completions" -H "Authorization: Bearer $SALLYPORT_KEY" -d \
+	'{"model":"slow-200","stream":true,"messages":[{"role":"user","content":"1 2 3 4"}]}' >"$WORK/slow" 2>&1 &
+slow=$!
+until_true grep -q You "$WORK/slow"
+kill -INT -- -"$up_pid" # what the terminal does
+code=0
+wait "$up_pid" || code=$?
+up_pid=
+is "Ctrl-C ends all with status 0" test $code = 0
+wait $slow
+is "but lets a stream in flight end" grep -q '\[DONE\]' "$WORK/slow"
 is "nothing is left" nobody "$D"
 is "it starts again" start_up --demo --dir "$D" --listen "127.0.0.1:$port"
 is "with the same key" test "$key" = "$(grep KEY "$D/demo.env")"

@@ -25,6 +25,7 @@ from tap import case
 from upstream import Certs, Upstream, plain_answer
 
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+SANITIZED = "san" in os.path.basename(BUILD)
 EXIT_GATEWAY, EXIT_CORE, EXIT_CONFIG = 4, 5, 6
 LEAK, MISMATCH, UPSTREAM_EOF, TRUNCATED, PROTOCOL, ABANDONED, TLS_FAILED = (
     NUM["LANE_" + k] for k in ("LEAK", "BODY_MISMATCH", "UPSTREAM_EOF", "TRUNCATED", "PROTOCOL", "ABANDONED", "TLS_FAILED"))
@@ -445,6 +446,17 @@ def endings(z, up, certs):
             assert z.exited(s) == (EXIT_CORE, 0)
 
 
+def flood(s, lane, up):
+    """Stalls the answer, so that ciphertext stays where it is; then sends more than there is room for."""
+    up.behave = lambda r, send: send(plain_answer(b"x" * MIB)) or True
+    relay, held = s.lanes._frame, []
+    s.lanes._frame = lambda name, i, v: held.append(len(v)) if name == "PLAIN" else relay(name, i, v)
+    s.seal(lane, canary())
+    assert s.lanes.pump(lambda: sum(held) == WINDOW)
+    for _ in range(WINDOW // 16384 + 1):
+        s.lanes.chan.send_raw("CIPHER_IN", lane.id, b"\0" * 16384)
+
+
 def violations(z, up, certs):
     def dies(what, attack, want=(EXIT_GATEWAY, 0)):
         with case("the sealer ends: " + what):
@@ -457,8 +469,7 @@ def violations(z, up, certs):
             got = z.exited(s)
             assert got == want, got
     c = lambda s: s.lanes.chan
-    dies("ciphertext beyond the window", lambda s, l: (s.lanes.chan.send("LANE_OPEN", 9), [
-        c(s).send_raw("CIPHER_IN", 9, b"\x16\x03\x03\x40\x00" + b"\0" * 16379) for _ in range(20)]))
+    dies("ciphertext beyond the window", lambda s, l: flood(s, l, up))
     dies("body beyond the window", lambda s, l: [c(s).send_raw("BODY", 1, b"\0" * 16384) for _ in range(9)])
     dies("credit beyond the window", lambda s, l: c(s).send("CREDIT", 1, kind=PLAIN, bytes=WINDOW))
     dies("credit for its own streams", lambda s, l: c(s).send("CREDIT", 1, kind=BODY, bytes=1))
@@ -473,9 +484,12 @@ def violations(z, up, certs):
         other = Zygote()
         other.chan.send("FORK", 0, sealer=1)
         assert other.process.wait(20) == 1 and "two descriptors" in other.said(), other.said()
-    with case("no memory for secrets: refuses to start, and says what to do"):
-        other = Zygote(locked=0)
-        assert other.process.wait(20) == 1 and "LimitMEMLOCK" in other.said(), other.said()
+    if SANITIZED:
+        tap.skip("no memory for secrets (AddressSanitizer makes mlock do nothing)")
+    else:
+        with case("no memory for secrets: refuses to start, and says what to do"):
+            other = Zygote(locked=0)
+            assert other.process.wait(20) == 1 and "LimitMEMLOCK" in other.said(), other.said()
     with case("sealers and zygote end with the core, none is left behind"):
         other = Zygote()
         kept = [other.fork(), other.fork()]
@@ -533,7 +547,7 @@ def memory_of(z, up, certs, version):
             text = f.read()
         assert "Seccomp:\t2" in text and "NoNewPrivs:\t1" in text and re.search(r"Seccomp_filters:\t2\b", text), text
         assert os.stat("/proc/%d/mem" % pid).st_uid == 0, "dumpable"
-    if os.geteuid() != 0 or "san" in os.path.basename(BUILD):
+    if os.geteuid() != 0 or SANITIZED:
         # Sanitizers map terabytes and keep what was freed.
         tap.skip("memory of a sealer between requests (needs root and a build without sanitizers)")
     else:

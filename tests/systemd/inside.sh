@@ -269,6 +269,13 @@ no_swap_no_core()
 	done
 }
 
+reload_keeps_serving()
+{
+	local old
+	old=$(pid_of sallyport-gatewayd)
+	systemctl reload sallyport-gatewayd.service && sleep 0.2 && ask && [ "$(pid_of sallyport-gatewayd)" = "$old" ]
+}
+
 stops_cleanly()
 {
 	local u
@@ -310,6 +317,7 @@ check "no swap, no core files" no_swap_no_core
 for u in "${units[@]}"; do
 	check "$u, killed, comes back and serves" survives $u
 done
+check "the gateway reloads without a break" reload_keeps_serving
 check "sealers, killed, come back and serve" survives_sealer_kill
 check "audit stopped: 503 and no use; audit back: served" audit_down_denies
 check "the trail shows the use and the change" trail_has_use

@@ -41,7 +41,7 @@ struct request {
 
 #define AUTH(scope, names, sig)                                                                    \
 	"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/" scope ", SignedHeaders=" names ", "             \
-										  "Signature=" sig
+	"Signature=" sig
 
 static const struct request right = {
     .path = PATH1,
