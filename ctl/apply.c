@@ -108,15 +108,13 @@ apply(int argc, char **argv)
 	struct apply_file f = {0};
 	struct apply_plan plan = {0};
 	struct client *c = NULL;
-	char path[CLI_PATH_MAX];
 	int code = CLI_FAILED;
 	if (o.file == NULL)
 		return cli_usage(&command_apply, "which file? -f FILE");
-	cli_socket_path("admin", path);
 	if (!client_secrets_ready() || apply_file_load(&f, o.file) != 0 ||
 	    apply_plan_make(&plan, &f) != 0)
 		goto out;
-	c = client_open(path);
+	c = client_dial();
 	if (c != NULL && apply_plan_compare(&plan, &f, c) == 0)
 		code = run_plan(c, &plan);
 out:

@@ -74,6 +74,14 @@ client_open(const char *path)
 	return c;
 }
 
+struct client *
+client_dial(void)
+{
+	char path[CLI_PATH_MAX];
+	cli_socket_path("admin", path);
+	return client_open(path);
+}
+
 void
 client_close(struct client *c)
 {

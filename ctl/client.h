@@ -22,6 +22,8 @@ bool client_secrets_ready(void) MUST_CHECK;
 
 // Connects to the vault at path. NULL after saying why and what to try.
 struct client *client_open(const char *path);
+// The same for the stack that the command line names.
+struct client *client_dial(void);
 void client_close(struct client *c); // NULL is allowed
 
 // Sends one request and gives the type of the first answer, decoded into *r (views

@@ -15,14 +15,6 @@ static const struct cli_option json_option[] = {
     {0},
 };
 
-static struct client *
-dial(void)
-{
-	char path[CLI_PATH_MAX];
-	cli_socket_path("admin", path);
-	return client_open(path);
-}
-
 // --- list ------------------------------------------------------------------------
 
 static void
@@ -57,7 +49,7 @@ list(int argc, char **argv)
 	    "NAME", "PROVIDER", "HOST", "WORKSPACE", "STATE", "VERSION", "USES", "LAST USED"};
 	(void)argc;
 	(void)argv;
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	json_t *all = json_array();
@@ -148,7 +140,7 @@ show(int argc, char **argv)
 {
 	(void)argc;
 	struct wanted w = {.name = argv[0]};
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	bool ok = client_each(c, MSG_CREDENTIAL_LIST, "credential", show_if_wanted, &w);
@@ -169,7 +161,7 @@ set(const char *name, enum credential_action action, const char *done)
 	union client_reply r;
 	if (strlen(name) > 64)
 		return cli_fail("there is no credential %s; see: sallyport credential list", name);
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	struct msg_credential_set m = {.name = view_of(name), .action = action};

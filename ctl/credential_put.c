@@ -42,14 +42,6 @@ static const struct cli_option rotate_options[] = {
     {0},
 };
 
-static struct client *
-dial(void)
-{
-	char path[CLI_PATH_MAX];
-	cli_socket_path("admin", path);
-	return client_open(path);
-}
-
 // The key, and for Bedrock a session token on the second line.
 static int
 read_secrets(bool aws, struct secret *secret, struct secret *token)
@@ -116,7 +108,8 @@ add(int argc, char **argv)
 		goto out;
 	}
 	// First see that the vault is there: nobody likes to paste a key for nothing.
-	if ((c = dial()) == NULL || read_secrets(spec_is_sigv4(o.provider), &secret, &token) != 0)
+	if ((c = client_dial()) == NULL ||
+	    read_secrets(spec_is_sigv4(o.provider), &secret, &token) != 0)
 		goto out;
 	code = put(c, &m, argv[0], &secret, &token, "added");
 out:
@@ -203,7 +196,7 @@ rotate(int argc, char **argv)
 	char error[SPEC_ERROR_MAX];
 	char *ca = NULL;
 	int code = CLI_FAILED;
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL || !client_each(c, MSG_CREDENTIAL_LIST, "credential", keep_if_wanted, &k))
 		goto out;
 	if (!k.found) {

@@ -53,10 +53,8 @@ status(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	char path[CLI_PATH_MAX];
 	union client_reply r;
-	cli_socket_path("admin", path);
-	struct client *c = client_open(path);
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	bool ok =

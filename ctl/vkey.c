@@ -29,14 +29,6 @@ static const struct cli_option list_options[] = {
     {0},
 };
 
-static struct client *
-dial(void)
-{
-	char path[CLI_PATH_MAX];
-	cli_socket_path("admin", path);
-	return client_open(path);
-}
-
 static int
 issue(int argc, char **argv)
 {
@@ -51,7 +43,7 @@ issue(int argc, char **argv)
 	char error[SPEC_ERROR_MAX];
 	if (spec_vkey(&spec, &m, error) != 0)
 		return cli_usage(&command_vkey_issue, "%s", error);
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	bool ok = client_call(c, MSG_VKEY_ISSUE, &m, argv[0], &r) == MSG_VKEY_ISSUED;
@@ -103,7 +95,7 @@ list(int argc, char **argv)
 	    "NAME", "ID", "WORKSPACE", "STATE", "CREDENTIALS", "MODELS", "RATE", "LAST USED"};
 	(void)argc;
 	(void)argv;
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	json_t *all = json_array();
@@ -129,7 +121,7 @@ revoke(int argc, char **argv)
 	union client_reply r;
 	if (strlen(argv[0]) > 64)
 		return cli_fail("there is no virtual key %s; see: sallyport vkey list", argv[0]);
-	struct client *c = dial();
+	struct client *c = client_dial();
 	if (c == NULL)
 		return CLI_FAILED;
 	struct msg_vkey_revoke m = {.id_or_name = view_of(argv[0])};
