@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,10 +228,24 @@ verify_end(struct verify *v)
 
 // --- a directory -----------------------------------------------------------------------
 
+// A damaged page can send LMDB in circles for ever: the reader gets this much processor
+// time (a slow disk does not count) for each step, and is killed by SIGPROF after it.
+#define STEP_CPU_S   2
+#define STEP_RECORDS 4096U
+
+static void
+arm_watchdog(void)
+{
+	struct itimerval it = {.it_value = {.tv_sec = STEP_CPU_S}};
+	BUG_IF(setitimer(ITIMER_PROF, &it, NULL) != 0);
+}
+
 static bool
 each_record(void *cookie, uint64_t seq, struct view record, struct view leaf)
 {
 	struct verify *v = cookie;
+	if (seq % STEP_RECORDS == 0)
+		arm_watchdog();
 	if (seq != v->edge.size)
 		return tampered(v, v->edge.size,
 		    "record %" PRIu64 " is missing from its segment (next is %" PRIu64 ")",
@@ -283,6 +298,7 @@ one_segment(struct verify *v, const char *dir, uint64_t first)
 	struct store_meta m = {.intent = NULL};
 	uint64_t records = 0, leaves = 0;
 	enum verify_verdict verdict = VERIFY_UNANCHORED;
+	arm_watchdog();
 	int rc = store_open(dir, first, STORE_READ, 0, &s);
 	if (rc != 0)
 		return unreadable(
@@ -345,7 +361,7 @@ in_child(struct verify *v, const char *dir)
 	pid_t pid = fork();
 	if (pid == 0) {
 		// A damaged page may crash LMDB; that needs no core file, and nobody's handler.
-		static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+		static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPROF};
 		struct rlimit none = {0, 0};
 		for (size_t i = 0; i < ARRAY_LEN(crashes); i++)
 			signal(crashes[i], SIG_DFL);
@@ -367,7 +383,10 @@ in_child(struct verify *v, const char *dir)
 	else if (!sh->done)
 		verdict = unreadable(v,
 		    "a segment is damaged after record %" PRIu64 ": its reader was stopped by %s",
-		    v->edge.size, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "an error");
+		    v->edge.size,
+		    !WIFSIGNALED(status)	  ? "an error"
+		    : WTERMSIG(status) == SIGPROF ? "its watchdog"
+						  : strsignal(WTERMSIG(status)));
 	munmap(sh, sizeof(*sh));
 	return verdict;
 }

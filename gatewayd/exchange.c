@@ -315,8 +315,8 @@ exchange_on_plan(struct exchange *x, struct plan *p)
 	if (x->planned || x->ended)
 		return;
 	x->planned = true;
-	if (x->plan != NULL)
-		p->cautious = x->plan->cautious;
+	const struct plan *known = plans_get(x->w->plans, &x->key);
+	p->cautious = known != NULL && known->cautious;
 	plan_unref(x->plan);
 	x->plan = plan_ref(p);
 	plans_put(x->w->plans, &x->key, p);
@@ -519,8 +519,12 @@ exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view d
 		break;
 	}
 	default:
-		fail_with(x, 502, "sealer_ended",
-		    VIEW("The TLS session to the provider ended unexpectedly; retry."), 1000);
+		if (!x->went && !vault_up(x->w->vault))
+			fail_vault(x);
+		else
+			fail_with(x, 502, "sealer_ended",
+			    VIEW("The TLS session to the provider ended unexpectedly; retry."),
+			    1000);
 	}
 }
 

@@ -72,6 +72,6 @@ if [ "$(cat $deps/node/stamp 2>/dev/null)" != "$npm_stamp" ]; then
 	mkdir -p $deps/node
 	cp tests/sdk/package.json $deps/node/
 	npm install --prefix $deps/node --no-audit --no-fund --no-package-lock \
-		--ignore-scripts --loglevel=error
+		--ignore-scripts --silent
 	echo "$npm_stamp" >$deps/node/stamp
 fi

@@ -213,8 +213,7 @@ check_version(
 	if (m->expect_version == 0 && old != NULL)
 		return admin_check_fail(e, "exists",
 		    "There is a credential '%.*s' (version %llu). Change it with: sallyport "
-		    "credential "
-		    "rotate %.*s",
+		    "credential rotate %.*s",
 		    n, m->name.p, (unsigned long long)old->version, n, m->name.p);
 	if (m->expect_version != 0 && old == NULL)
 		return admin_check_fail(e, "not_found",
@@ -222,8 +221,7 @@ check_version(
 	if (old != NULL && m->expect_version != ANY_VERSION && m->expect_version != old->version)
 		return admin_check_fail(e, "version_conflict",
 		    "The credential '%.*s' was changed by somebody else (now version %llu): look "
-		    "at it "
-		    "and try again.",
+		    "at it and try again.",
 		    n, m->name.p, (unsigned long long)old->version);
 	if (old == NULL && count >= CRED_MAX)
 		return admin_check_fail(

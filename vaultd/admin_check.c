@@ -194,8 +194,7 @@ check_aws(const struct msg_credential_put *put, struct admin_error *e)
 		if (id.len != 0 || put->session_token.len != 0)
 			return admin_check_fail(e, "bad_access_key",
 			    "An access key id or session token belongs to a bedrock credential "
-			    "with "
-			    "AWS keys only.");
+			    "with AWS keys only.");
 		return true;
 	}
 	bool ok = id.len >= 16;
@@ -301,8 +300,8 @@ admin_check_vkey(struct msg_vkey_issue *m, const struct cred_table *creds,
 		return false;
 	if (vkey_by_id_or_name(vkeys, m->name) != NULL)
 		return admin_check_fail(e, "exists",
-		    "There is a key '%.*s'. Choose another name, or revoke it first: sallyport vkey "
-		    "revoke %.*s",
+		    "There is a key '%.*s'. Choose another name, or revoke it first: sallyport "
+		    "vkey revoke %.*s",
 		    SHOWN(m->name), SHOWN(m->name));
 	if (vkey_slots(vkeys) >= VKEY_MAX)
 		return admin_check_fail(
@@ -313,8 +312,7 @@ admin_check_vkey(struct msg_vkey_issue *m, const struct cred_table *creds,
 		if (c == NULL || !view_eq_str(m->workspace, c->workspace))
 			return admin_check_fail(e, "not_found",
 			    "There is no credential '%.*s' in workspace '%.*s'. See: sallyport "
-			    "credential "
-			    "list",
+			    "credential list",
 			    SHOWN(name), SHOWN(m->workspace));
 	}
 	return true;

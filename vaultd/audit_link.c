@@ -23,7 +23,7 @@ struct audit_link {
 	struct core *core;
 	struct link *link;
 	bool greeted;
-	bool started; // vault.start was written
+	bool started;	     // vault.start was written
 	const char *refused; // why the log that connected last is not believed
 	uint64_t refused_logged_ns;
 	struct witness witness;
@@ -111,9 +111,8 @@ on_hello(struct audit_link *a, struct link *l, const struct frame *f)
 		if (now - a->refused_logged_ns > LOG_EVERY_NS || a->refused_logged_ns == 0)
 			log_msg(LOG_ERROR,
 			    "audit: %s (head %llu, witnessed %llu). No key is used. Look at it "
-			    "with "
-			    "'sallyport audit verify'; if the log was begun anew on purpose, start "
-			    "sallyport-vaultd once with --accept-new-audit-log",
+			    "with 'sallyport audit verify'; if the log was begun anew on "
+			    "purpose, start sallyport-vaultd once with --accept-new-audit-log",
 			    a->refused, (unsigned long long)m.head_seq,
 			    (unsigned long long)a->witness.seq);
 		a->refused_logged_ns = now;

@@ -11,8 +11,9 @@
 #include "vaultd/lane_ctl.h"
 #include "vaultd/use.h"
 
-#define GATEWAY_MAGIC 0x67617465U
-#define BACKLOG_MAX   (4U << 20) // bytes of answers that a worker has not read
+#define GATEWAY_MAGIC	0x67617465U
+#define GATEWAY_BACKLOG (8U * 1024U * 1024U) // answers to a worker that does not read them
+#define BACKLOG_MAX	(4U << 20)	     // bytes of answers that a worker has not read
 
 struct gateways {
 	struct core *core;

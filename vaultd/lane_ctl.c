@@ -16,7 +16,9 @@
 
 #define SLOTS	     1024U // live sealers and dead ones whose EXITED is still to come
 #define SEALER_MAGIC 0x7365616cU
-#define SEALERS_EACH 4U // of one credential for one worker
+// Heads that wait for a sealer lie in secret memory, which is everybody's.
+#define SEALER_BACKLOG 65536U
+#define SEALERS_EACH   4U // of one credential for one worker
 
 struct lane {
 	uint64_t id;
@@ -132,7 +134,7 @@ static void
 note_sealer(struct sealer *s, enum note_kind kind, const struct note *given)
 {
 	struct note n = *given;
-	n.user = "sealer";
+	n.user = given->user == NULL ? "sealer" : given->user;
 	n.key_id = s->credential_id;
 	n.key_version = s->version;
 	audit_note_add(s->ctl->core->notes, kind, &n);
@@ -225,6 +227,7 @@ on_fault(struct sealer *s, const struct frame *f)
 	case LANE_BODY_MISMATCH:
 	case LANE_PROTOCOL:
 		n.event = EVENT_PEER_REJECTED;
+		n.user = "gateway"; // it alone can cause these
 		n.code = m.fault == LANE_PROTOCOL ? "lane_protocol" : "body_mismatch";
 		note_sealer(s, NOTE_PEER_REJECTED, &n);
 		break;
@@ -447,6 +450,9 @@ lane_ctl_check(struct lane_ctl *c, uint64_t gateway, uint64_t sealer, uint64_t l
 	if (s->gone || s->version != version)
 		return deny_set(
 		    d, DENY_LANE_MISMATCH, "The credential was changed. Open a new sealer.");
+	if (link_backlog(s->link) > SEALER_BACKLOG)
+		return deny_set(
+		    d, DENY_VAULT_BUSY, "The sealer does not take its work. Try again.");
 	const struct lane *l = find_lane(s, lane);
 	if (l == NULL)
 		return deny_set(d, DENY_LANE_MISMATCH, "The lane has no verified provider (yet).");

@@ -26,7 +26,7 @@ void lane_ctl_free(struct lane_ctl *c);
 enum chan_status lane_ctl_on_open(struct gateway *gw, const struct frame *f);
 
 // May this lane carry a request of this credential version for this gateway now?
-// False and *d (lane_mismatch) if not.
+// False and *d (lane_mismatch, or vault_busy if the sealer is stuck) if not.
 bool lane_ctl_check(struct lane_ctl *c, uint64_t gateway, uint64_t sealer, uint64_t lane,
     uint64_t credential, uint64_t version, struct deny *d) MUST_CHECK;
 

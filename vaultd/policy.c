@@ -61,9 +61,8 @@ refuse(const struct policy_request *r, enum stage best, struct deny *d)
 	switch (best) {
 	case STAGE_MODEL:
 		return deny_set(d, DENY_MODEL_NOT_ALLOWED,
-		    "No %s credential of workspace '%s' allows the model '%.*s'. Allow it: "
-		    "sallyport "
-		    "credential add NAME --model (same name, again)",
+		    "No %s credential of workspace '%s' allows the model '%.*s'. Its list of "
+		    "models is set with: sallyport apply -f FILE",
 		    provider, r->vkey->workspace, SHOWN(r->model));
 	case STAGE_OPERATION:
 		return deny_set(d, DENY_OPERATION_NOT_ALLOWED,
@@ -71,13 +70,13 @@ refuse(const struct policy_request *r, enum stage best, struct deny *d)
 		    provider, r->vkey->workspace, op);
 	case STAGE_DISABLED:
 		return deny_set(d, DENY_CREDENTIAL_DISABLED,
-		    "The %s credential of workspace '%s' is switched off. Switch it on: sallyport "
-		    "credential enable NAME",
+		    "The %s credential of workspace '%s' is switched off. Switch it on: "
+		    "sallyport credential enable NAME",
 		    provider, r->vkey->workspace);
 	default:
 		return deny_set(d, DENY_NO_CREDENTIAL,
-		    "There is no %s credential in workspace '%s'%s. Add one: sallyport credential "
-		    "add NAME --provider %s",
+		    "There is no %s credential in workspace '%s'%s. Add one: sallyport "
+		    "credential add NAME --provider %s",
 		    provider, r->vkey->workspace,
 		    r->vkey->credentials.count != 0 ? " that this key may use" : "", provider);
 	}

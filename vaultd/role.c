@@ -184,8 +184,8 @@ open_secret_memory(struct core *core, unsigned kib)
 	}
 	if (core->memory == SECMEM_LOCKED)
 		log_msg(LOG_WARN,
-		    "the kernel has no memfd_secret: secrets are in locked memory, which "
-		    "root can read");
+		    "the kernel has no memfd_secret: secrets are in locked memory, which root "
+		    "can read");
 }
 
 void

@@ -75,9 +75,8 @@ check_key(struct core *core, const struct msg_authorize *m, struct vkey **k_r, s
 	*k_r = k;
 	if (k == NULL)
 		return deny_set(d, DENY_INVALID_KEY,
-		    "This is not a Sallyport key. Keys begin with 'sp-'; make one with: sallyport "
-		    "key "
-		    "issue");
+		    "This is not a Sallyport key. Keys begin with 'sp-'; make one with: "
+		    "sallyport vkey issue");
 	if (k->revoked)
 		return deny_set(d, DENY_KEY_REVOKED,
 		    "This Sallyport key was revoked. Ask for a new one: sallyport vkey issue");
@@ -467,8 +466,8 @@ use_on_settle(struct gateway *gw, const struct frame *f)
 	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
 	struct plan *p = plan_find(&gw->plans, f->id, clock_mono_ns());
-	if (m.audit_seq == 0)
-		return CHAN_OK; // no key was used
+	if (m.audit_seq == 0) // no key was used
+		return CHAN_OK;
 	if (p == NULL || p->audit_seq != m.audit_seq) { // a stream longer than a plan's life
 		lane_ctl_settled_late(gw->core->lanes, gw->id, m.audit_seq);
 		return CHAN_OK;

@@ -111,7 +111,7 @@ def k1(a):
 def k2(a):
     with case("K2 control: an honest request reaches the provider with a head built from fields"):
         head_is_sound(a, a.good(), len(CHAT))
-    smuggled = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    smuggled = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nSMUGGLED"
     with case("K2 body bytes beyond the promised length end the gateway's lane and never reach the provider"):
         with Gateway(a) as g:
             id_, plan, s, ln = a.lane(g)
@@ -126,7 +126,7 @@ def k2(a):
             assert died, "the surplus was accepted"
             time.sleep(0.1)
             seen = bytes(a.up.raw[n - 1])
-            assert b"abc" not in seen and seen.count(b"HTTP/1.1") <= 1, "smuggled: %r" % seen
+            assert b"SMUGGLED" not in seen and seen.count(b"HTTP/1.1") <= 1, "smuggled: %r" % seen
     with case("K2 a body that does not hash to what was promised is never completed upstream"):
         with Gateway(a) as g:
             id_, plan, s, ln = a.lane(g)

@@ -57,9 +57,15 @@ def roles(a):
             c.send_bytes(frame(t, 1, b"\x90"))
             assert gone(c), "type %#x before HELLO" % t
             c.close()
+    if os.geteuid() == 0:
+        wrong_users(a)
+    else:
+        tap.skip("roles: users of their own need root")
+    tap.ok(a.serves(), "roles: the service still serves")
+
+
+def wrong_users(a):
     with case("roles: a gateway cannot speak to the admin socket, nor the administrator to the gateway's"):
-        if os.geteuid() != 0:
-            raise Exception("needs root to tell the users apart")
         try:
             c = Chan.connect(a.sock("admin"), uid=64103)
             c.send("STATUS", 1)
@@ -83,7 +89,6 @@ def roles(a):
                 assert gone(c), "uid %d was taken for auditd" % uid
             except (PermissionError, Closed):
                 pass
-    tap.ok(a.serves(), "roles: the service still serves")
 
 
 def order(a):

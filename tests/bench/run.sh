@@ -16,4 +16,6 @@ if [ ! -d "$deps/node_modules/@portkey-ai/gateway" ]; then
 	npm --prefix "$deps" --silent install @portkey-ai/gateway >"$deps/npm.log" 2>&1 ||
 		echo "Portkey could not be installed: left out"
 fi
+echo "durable audit records against raw flushes"
+bash tests/bench/audit_rate.sh "$build" 2 || echo "audit rate: failed"
 exec python3 tests/bench/bench.py "$build" "$deps" "${@:2}"

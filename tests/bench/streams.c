@@ -224,7 +224,8 @@ main(int argc, char **argv)
 	    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 	    argv[4], strlen(body), body);
 	request_len = strlen(request);
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(argv[3], NULL, 10))};
+	struct sockaddr_in to = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(argv[3], NULL, 10))};
 	inet_pton(AF_INET, argv[2], &to.sin_addr);
 	size_t count = (size_t)strtoul(argv[5], NULL, 10);
 	struct stream *all = calloc(count, sizeof(*all));

@@ -12,6 +12,7 @@ import string
 
 MARK = "Zq7Xw"
 PERIODS = 4
+SLICE, OVERLAP = 64 << 20, 4096
 ALNUM = string.ascii_letters + string.digits
 
 
@@ -119,13 +120,14 @@ class Scanner:
         while a < b and refused < 64:
             try:
                 mem.seek(a)
-                data = mem.read(b - a)
+                data = mem.read(min(b - a, SLICE))
             except (OSError, OverflowError):
                 data = b""
             if data:
                 yield a, data
             refused = 0 if data else refused + 1
-            a += len(data) or 4096
+            # slices overlap, so that nothing hides on a border
+            a += len(data) - (OVERLAP if len(data) == SLICE else 0) or 4096
 
     def tree(self, dir, skip=()):
         """Hits in all regular files under dir: [(path, form)]."""

@@ -24,8 +24,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import sp_proto  # noqa: E402
 
 UID_VAULT, UID_AUDIT, UID_GATEWAY, UID_PROVIDER = 64101, 64102, 64103, 64104
-DAEMONS = {"sallyport-vaultd": "core", "sallyport-auditd": "auditd", "sallyport-demo-provider": "provider",
-           "sallyport": "up"}
+DAEMONS = {"sallyport-vault": "core", "sallyport-audit": "auditd", "sallyport-demo-": "provider", "sallyport": "up",
+           "sp-sealer": "sealer", "sallyport-seale": "zygote"}
 
 
 def build_dir():
@@ -63,12 +63,14 @@ class Proc:
     def __init__(self, pid):
         self.pid = pid
         with open("/proc/%d/stat" % pid, "rb") as f:
-            rest = f.read().decode("latin-1").rsplit(")", 1)[1].split()
-        self.state, self.ppid = rest[0], int(rest[1])
-        try:
-            self.exe = os.path.basename(os.readlink("/proc/%d/exe" % pid)).removesuffix(" (deleted)")
-        except OSError:
-            self.exe = ""
+            front, rest = f.read().decode("latin-1").rsplit(")", 1)
+        # The kernel's 15 characters of the name: readable for every user, unlike /proc/PID/exe.
+        self.name = front.split("(", 1)[1]
+        self.state, self.ppid = rest.split()[0], int(rest.split()[1])
+
+
+def is_ours(p):
+    return p.name.startswith("sallyport") or p.name == "sp-sealer"
 
 
 def process_table():
@@ -93,7 +95,11 @@ def rss_kib(pid):
 
 
 def fd_count(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
+    """Open descriptors of a process; 0 where only root may count them."""
+    try:
+        return len(os.listdir("/proc/%d/fd" % pid))
+    except PermissionError:
+        return 0
 
 
 class Stack:
@@ -179,7 +185,7 @@ class Stack:
 
     def _ours(self, pid):
         try:
-            return Proc(pid).exe.startswith("sallyport")
+            return is_ours(Proc(pid))
         except (OSError, IndexError):
             return False
 
@@ -188,7 +194,13 @@ class Stack:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            if not os.environ.get("SALLYPORT_KEEP"):
+                self.remove()
+            raise
 
     def __exit__(self, *a):
         self.stop()
@@ -224,16 +236,14 @@ class Stack:
             mine.add(pid)
             todo += [p.pid for p in table.values() if p.ppid == pid]
         for pid in list(self.known):
-            if pid in table and table[pid].exe.startswith("sallyport"):
+            if pid in table and is_ours(table[pid]):
                 mine.add(pid)
         for pid in sorted(mine):
             p = table[pid]
-            role = DAEMONS.get(p.exe)
+            role = DAEMONS.get(p.name)
             parent = table.get(p.ppid)
-            if p.exe == "sallyport-sealer":
-                role = "zygote" if parent is not None and parent.exe == "sallyport-vaultd" else "sealer"
-            elif p.exe == "sallyport-gatewayd":
-                role = "worker" if parent is not None and parent.exe == "sallyport-gatewayd" else "master"
+            if p.name == "sallyport-gatew":
+                role = "master" if parent is not None and parent.name == "sallyport" else "worker"
             if role:
                 roles.setdefault(role, []).append(pid)
                 self.known.add(pid)

@@ -510,6 +510,23 @@ def broken_peers(v, audit, admin, key):
     rejected("payload too long", frame("AUTHORIZE", 1, b"", length=65537))
     rejected("malformed payload", frame("AUTHORIZE", 1, b"\x95"))
 
+    with case("gateway: asks and never reads: the channel dies, the vault keeps its memory"):
+        gw = Gateway(v)
+        gw.chan.sock.settimeout(20)
+        many = b"".join(message("AUTHORIZE", i, **ask) for i in range(1, 2001))
+        cut = False
+        try:
+            for n in range(60):
+                gw.chan.send_bytes(many if n == 0 else b"".join(
+                    message("AUTHORIZE", n * 2000 + i, **ask) for i in range(1, 2001)))
+        except Closed:
+            cut = True
+        gw.close()
+        assert cut
+        with open("/proc/%d/status" % v.proc.pid) as f:
+            rss = int(f.read().split("VmHWM:")[1].split()[0])
+        tap.note("peak memory %d KiB" % rss)
+
     with case("an administrator that sends a gateway's message is cut off"):
         a = Admin(v)
         a.chan.send("AUTHORIZE", 1, **ask)

@@ -34,18 +34,19 @@
 
 // One thing that reached a stand-in, in order over all of them.
 struct gw_event {
-	uint8_t type; // message type
-	uint64_t id;  // frame id
+	uint8_t type;	  // message type
+	uint64_t id;	  // frame id
 	uint64_t a, b, c; // USE: attempt, lane, previous status; APPEND: result, ref_seq, status
 	char text[66];	  // AUTHORIZE: model; APPEND: error code
 };
 
 struct gw_lane {
 	uint64_t id;
-	size_t body;	   // BODY bytes received
-	size_t body_window; // that may still come
+	size_t body;	     // BODY bytes received
+	size_t body_window;  // that may still come
 	size_t plain_window; // that may still be sent
-	bool closed;	   // LANE_CLOSE came
+	bool closed;	     // LANE_CLOSE came
+	struct link *link;   // its sealer's
 };
 
 struct gw {
@@ -54,7 +55,9 @@ struct gw {
 	struct worker w;
 	struct event *listen_vault, *listen_audit, *listen_provider, *graves;
 	int vault_fd, audit_fd, provider_fd;
-	struct link *vault, *audit, *sealer;
+	struct link *vault, *audit;
+	struct link *sealer[8];
+	size_t sealer_count;
 	int provider[16];
 	size_t provider_count;
 	struct gw_event event[GW_EVENTS];
@@ -75,7 +78,6 @@ struct gw {
 
 static struct gw gw;
 
-// The worker's burial, without the rest of worker.c.
 static void
 gw_note(const struct gw_event *e)
 {
@@ -101,20 +103,21 @@ gw_plain(uint64_t lane, const char *text)
 	struct gw_lane *l = gw_lane(lane);
 	assert_true(len <= l->plain_window);
 	l->plain_window -= len;
-	link_send_raw(gw.sealer, MSG_PLAIN, lane, text, len);
+	link_send_raw(l->link, MSG_PLAIN, lane, text, len);
 }
 
 static void
 gw_lane_closed(uint64_t lane, enum lane_fault fault)
 {
 	struct msg_lane_closed m = {.fault = fault, .detail = VIEW("test")};
-	link_send(gw.sealer, MSG_LANE_CLOSED, lane, &m);
+	link_send(gw_lane(lane)->link, MSG_LANE_CLOSED, lane, &m);
 }
 
 static void
 gw_credit(uint64_t lane, enum credit_kind kind, size_t n)
 {
-	link_send(gw.sealer, MSG_CREDIT, lane, &(struct msg_credit){.kind = kind, .bytes = n});
+	link_send(
+	    gw_lane(lane)->link, MSG_CREDIT, lane, &(struct msg_credit){.kind = kind, .bytes = n});
 }
 
 static void
@@ -137,8 +140,10 @@ gw_sealer_frame(void *cookie, struct link *l, const struct frame *f)
 	struct msg_credit credit;
 	switch (f->type) {
 	case MSG_LANE_OPEN:
-		gw.lane[gw.lane_count++] = (struct gw_lane){
-		    .id = f->id, .body_window = LANE_WINDOW, .plain_window = LANE_WINDOW};
+		gw.lane[gw.lane_count++] = (struct gw_lane){.id = f->id,
+		    .body_window = LANE_WINDOW,
+		    .plain_window = LANE_WINDOW,
+		    .link = l};
 		if (gw.ready_lanes)
 			link_send(l, MSG_LANE_READY, f->id, &(struct msg_empty){0});
 		break;
@@ -166,9 +171,12 @@ static void
 gw_sealer_close(void *cookie, struct link *l, enum chan_status why)
 {
 	(void)cookie;
-	assert_int_equal(why, CHAN_EOF); // never a protocol fault
+	if (why != CHAN_EOF) // never a protocol fault
+		fail_msg("the sealer rejects the gateway: %s", chan_reason(link_chan(l)));
+	for (size_t i = 0; i < gw.sealer_count; i++)
+		if (gw.sealer[i] == l)
+			gw.sealer[i] = NULL;
 	link_free(l);
-	gw.sealer = NULL;
 }
 
 // --- vault ---------------------------------------------------------------------------
@@ -210,10 +218,9 @@ gw_open_sealer(const struct frame *f)
 	int fds[2];
 	assert_int_equal(chan_decode(link_chan(gw.vault), f, &m), CHAN_OK);
 	assert_int_equal(sock_pair(fds), 0);
-	// One sealer link at a time is enough here; a second credential replaces it
-	// only when no lane of the first matters any more.
-	gw.sealer = link_new(gw.w.base, chan_new(fds[0], ROLE_GATEWAY_AT_SEALER, 0),
-	    gw_sealer_frame, gw_sealer_close, NULL);
+	assert_true(gw.sealer_count < ARRAY_LEN(gw.sealer));
+	gw.sealer[gw.sealer_count++] = link_new(gw.w.base,
+	    chan_new(fds[0], ROLE_GATEWAY_AT_SEALER, 0), gw_sealer_frame, gw_sealer_close, NULL);
 	struct msg_sealer r = {.credential = m.credential, .sealer = 100 + m.credential};
 	link_send_fds(gw.vault, MSG_SEALER, f->id, &r, &fds[1], 1);
 }
@@ -223,11 +230,8 @@ gw_note_use(const struct frame *f)
 {
 	struct msg_use m;
 	assert_int_equal(chan_decode(link_chan(gw.vault), f, &m), CHAN_OK);
-	gw_note(&(struct gw_event){.type = f->type,
-	    .id = f->id,
-	    .a = m.attempt,
-	    .b = m.lane,
-	    .c = m.previous_status});
+	gw_note(&(struct gw_event){
+	    .type = f->type, .id = f->id, .a = m.attempt, .b = m.lane, .c = m.previous_status});
 	if (gw.auto_go)
 		gw_go(f->id, m.attempt);
 }
@@ -283,8 +287,8 @@ gw_accept_vault(evutil_socket_t fd, short what, void *arg)
 	(void)what, (void)arg;
 	int s = sock_accept(fd);
 	assert_true(s >= 0);
-	gw.vault = link_new(gw.w.base, chan_new(s, ROLE_GATEWAY_AT_CORE, 0), gw_vault_frame,
-	    gw_vault_close, NULL);
+	gw.vault = link_new(
+	    gw.w.base, chan_new(s, ROLE_GATEWAY_AT_CORE, 0), gw_vault_frame, gw_vault_close, NULL);
 }
 
 // --- auditd ----------------------------------------------------------------------------
@@ -431,8 +435,8 @@ gw_read(const char *until)
 {
 	for (int i = 0; i < 2000; i++) {
 		gw_turn();
-		ssize_t n = read(gw.client, gw.answer + gw.answer_len,
-		    sizeof(gw.answer) - 1 - gw.answer_len);
+		ssize_t n = read(
+		    gw.client, gw.answer + gw.answer_len, sizeof(gw.answer) - 1 - gw.answer_len);
 		if (n > 0)
 			gw.answer_len += (size_t)n;
 		gw.answer[gw.answer_len] = '\0';
@@ -450,8 +454,8 @@ gw_read(const char *until)
 	return NULL;
 }
 
-#define GW_BODY	   "{\"model\":\"m\"}"
-#define GW_STREAM  "{\"model\":\"m\",\"stream\":true}"
+#define GW_BODY	  "{\"model\":\"m\"}"
+#define GW_STREAM "{\"model\":\"m\",\"stream\":true}"
 #define GW_ANSWER                                                                                  \
 	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n"          \
 	"{\"answer\":42}"
@@ -526,9 +530,10 @@ gw_teardown(void **state)
 	audit_free(w->audit);
 	link_free(gw.vault);
 	link_free(gw.audit);
-	link_free(gw.sealer);
-	int leaked = !TAILQ_EMPTY(&w->exchanges) || w->limits.buffered != 0 ||
-		     w->limits.connections != 0;
+	for (size_t i = 0; i < gw.sealer_count; i++)
+		link_free(gw.sealer[i]);
+	int leaked =
+	    !TAILQ_EMPTY(&w->exchanges) || w->limits.buffered != 0 || w->limits.connections != 0;
 	wires_free(w->wires);
 	plans_free(w->plans);
 	limits_free(&w->limits);

@@ -507,6 +507,29 @@ random_page_damage(void **state)
 	free(file);
 }
 
+// A leaf page that says it is a branch sends LMDB's search in circles (found by the test
+// above with more rounds). Without the watchdog this test does not end.
+static void
+circles_end(void **state)
+{
+	(void)state;
+	static const uint8_t header[] = {0xbf, 0xad, 0xd0, 0x09}; // flags, low byte of `lower`
+	make_dir(30);
+	char path[128];
+	snprintf(path, sizeof(path), "%s/seg-0000000000000032.mdb", dir);
+	assert_int_equal(chmod(path, 0600), 0);
+	uint8_t *file;
+	size_t n = load(path, &file);
+	for (size_t at = 2 * 4096 + 9; at < n; at += 4096) {
+		save_bytes(path, at, header, sizeof(header));
+		enum verify_verdict verdict = run_dir();
+		assert_int_not_equal(verdict, VERIFY_ANCHORED);
+		save_bytes(path, at, file + at, sizeof(header));
+	}
+	assert_int_equal(run_dir(), VERIFY_UNANCHORED);
+	free(file);
+}
+
 static void
 segments_omitted_or_swapped(void **state)
 {
@@ -567,6 +590,7 @@ main(void)
 	    cmocka_unit_test(anchors_parse_strictly),
 	    D(bits_in_the_file),
 	    D(random_page_damage),
+	    D(circles_end),
 	    D(segments_omitted_or_swapped),
 	    D(unreadable_is_not_tampered),
 	};

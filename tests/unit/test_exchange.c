@@ -1,0 +1,611 @@
+// links: gatewayd
+// SPDX-License-Identifier: Apache-2.0
+// The course of requests through a whole worker, with stand-ins for its peers: what
+// is sent to whom in which order, and what every fault on the way becomes.
+#include "tests/unit/gw_fixture.h"
+
+static struct gw_event *e;
+
+// One plain request from start to end on whatever lane; returns its lane.
+static uint64_t
+serve_one(void)
+{
+	gw.answer_len = 0;
+	gw.event_seen = gw.event_count;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	uint64_t lane = e->b;
+	gw_plain(lane, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+	e = gw_wait(MSG_APPEND);
+	assert_int_equal(e->a, RESULT_OK);
+	return lane;
+}
+
+static void
+test_first_request(void **state)
+{
+	(void)state;
+	gw.auto_plan = gw.auto_go = gw.ready_lanes = false;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_AUTHORIZE);
+	assert_string_equal(e->text, "m");
+	uint64_t id = e->id;
+	gw_settle();
+	assert_int_equal(gw.lane_count, 0); // nothing is opened before the vault agreed
+	gw_plan(id, 1);
+	uint64_t lane = gw_wait(MSG_LANE_OPEN)->id;
+	gw_settle();
+	assert_int_equal(gw_count(MSG_USE), 0);
+	assert_int_equal(gw.provider_count, 1); // TCP was connected meanwhile
+	link_send(gw_lane(lane)->link, MSG_LANE_READY, lane, &(struct msg_empty){0});
+	e = gw_wait(MSG_USE);
+	assert_int_equal(e->id, id);
+	assert_int_equal(e->a, 0);
+	assert_int_equal(e->b, lane);
+	gw_settle();
+	assert_int_equal(gw_lane(lane)->body, strlen(GW_BODY));
+	uint64_t seq = gw_go(id, 0);
+	gw_plain(lane, GW_ANSWER);
+	const char *answer = gw_read("{\"answer\":42}");
+	assert_non_null(strstr(answer, "HTTP/1.1 200"));
+	e = gw_wait(MSG_APPEND);
+	assert_int_equal(e->b, seq);
+	assert_int_equal(e->c, 200);
+	gw_wait(MSG_SETTLE);
+	assert_false(gw_lane(lane)->closed);
+}
+
+static void
+test_second_request_is_pipelined(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	gw.auto_plan = gw.auto_go = false;
+	gw_post(GW_BODY);
+	uint64_t id = gw_wait(MSG_AUTHORIZE)->id;
+	e = gw_wait(MSG_USE); // without a PLAN
+	assert_int_equal(e->id, id);
+	assert_int_equal(e->b, lane);
+	gw_settle();
+	assert_int_equal(gw_lane(lane)->body, 2 * strlen(GW_BODY));
+	gw_plan(id, 1);
+	// The answer may overtake GO: it is passed on, and the record waits for GO.
+	gw.answer_len = 0;
+	gw_plain(lane, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 1);
+	uint64_t seq = gw_go(id, 0);
+	assert_int_equal(gw_wait(MSG_APPEND)->b, seq);
+}
+
+static void
+test_denied(void **state)
+{
+	(void)state;
+	gw.auto_plan = false;
+	gw_post(GW_BODY);
+	gw_deny(gw_wait(MSG_AUTHORIZE)->id, 403, "model_not_allowed");
+	const char *answer = gw_read("said the vault");
+	assert_non_null(strstr(answer, "HTTP/1.1 403"));
+	assert_non_null(strstr(answer, "x-should-retry: false"));
+	assert_non_null(strstr(answer, "\"code\":\"model_not_allowed\""));
+	assert_int_equal(gw_count(MSG_APPEND), 0); // the key was not used
+	gw.auto_plan = true;
+	serve_one(); // on the same connection
+}
+
+// A key that is revoked while its plan is cached: the pipelined USE comes to nothing.
+static void
+test_denied_when_pipelined(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	gw.auto_plan = gw.auto_go = false;
+	gw.answer_len = 0;
+	gw_post(GW_BODY);
+	uint64_t id = gw_wait(MSG_AUTHORIZE)->id;
+	gw_wait(MSG_USE);
+	gw_deny(id, 401, "key_revoked");
+	gw_deny(id, 409, "no_plan"); // the vault's answer to USE
+	gw_read("said the vault");
+	gw_settle();
+	assert_true(gw_lane(lane)->closed); // it holds a body that nobody will seal
+	gw.auto_plan = gw.auto_go = true;
+	size_t uses = gw_count(MSG_USE);
+	gw.auto_plan = false;
+	gw_post(GW_BODY);
+	id = gw_wait(MSG_AUTHORIZE)->id;
+	gw_settle();
+	assert_int_equal(gw_count(MSG_USE), uses); // the plan is forgotten
+	gw_deny(id, 401, "key_revoked");
+	gw_settle();
+}
+
+static void
+test_use_denied_costs_one_lane_only(void **state)
+{
+	(void)state;
+	serve_one();
+	gw.auto_go = false;
+	for (int i = 0; i < 5; i++) {
+		gw.answer_len = 0;
+		gw_post(GW_BODY);
+		gw_deny(gw_wait(MSG_USE)->id, 429, "rate_limited");
+		gw_read("HTTP/1.1 429");
+		gw_read("said the vault");
+	}
+	// The first refusal closed the lane with the body; since then bodies wait for GO.
+	assert_int_equal(gw.lane_count, 2);
+	assert_int_equal(gw_lane(2)->body, 0);
+	gw.auto_go = true;
+	assert_int_equal(serve_one(), 2);
+	assert_int_equal(gw_lane(2)->body, strlen(GW_BODY));
+}
+
+static void
+test_lane_mismatch_is_tried_again(void **state)
+{
+	(void)state;
+	gw.auto_go = false;
+	gw_post(GW_BODY);
+	for (int i = 0; i < 3; i++)
+		gw_deny(gw_wait(MSG_USE)->id, 409, "lane_mismatch");
+	e = gw_wait(MSG_USE);
+	gw_go(e->id, 0);
+	gw_plain(e->b, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+	gw_settle();
+	assert_int_equal(gw_lane(e->b)->body, strlen(GW_BODY)); // sent once
+}
+
+static void
+test_plan_changed_credential(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	gw.auto_plan = gw.auto_go = false;
+	gw.answer_len = 0;
+	gw_post(GW_BODY);
+	uint64_t id = gw_wait(MSG_AUTHORIZE)->id;
+	gw_wait(MSG_USE);
+	gw_plan(id, 7); // another credential now
+	gw_deny(id, 409, "lane_mismatch");
+	e = gw_wait(MSG_USE);
+	assert_int_equal(e->id, id);
+	assert_int_not_equal(e->b, lane);
+	gw_go(id, 0);
+	gw_plain(e->b, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+	gw_settle();
+	assert_true(gw_lane(lane)->closed);
+}
+
+static void
+test_kept_lane_died(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	uint64_t first = gw.event[gw.event_seen - 1].b;
+	gw.answer_len = 0;
+	gw_post(GW_BODY);
+	uint64_t id = gw_wait(MSG_USE)->id;
+	gw_settle();
+	gw_lane_closed(lane, LANE_UPSTREAM_EOF);
+	e = gw_wait(MSG_AUTHORIZE);
+	assert_true(e->id > id); // authorized anew
+	e = gw_wait(MSG_USE);
+	assert_int_not_equal(e->b, lane);
+	gw_plain(e->b, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 3); // each GO has its record
+	size_t failed = 0;
+	for (size_t i = 0; i < gw.event_count; i++)
+		failed += gw.event[i].type == MSG_APPEND && gw.event[i].a == RESULT_FAILED &&
+			  gw.event[i].b == first + 1;
+	assert_int_equal(failed, 1);
+}
+
+static void
+test_fresh_lane_died(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_settle();
+	gw_lane_closed(e->b, LANE_UPSTREAM_EOF);
+	const char *answer = gw_read("provider_closed");
+	assert_non_null(strstr(answer, "HTTP/1.1 502"));
+	e = gw_wait(MSG_APPEND);
+	assert_int_equal(e->a, RESULT_FAILED);
+	assert_string_equal(e->text, "provider_closed");
+	assert_int_equal(gw_count(MSG_AUTHORIZE), 1); // no second try
+}
+
+static void
+test_answer_began_then_lane_died(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	gw.answer_len = 0;
+	gw_post(GW_STREAM);
+	gw_wait(MSG_USE);
+	gw_plain(lane, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		       "Transfer-Encoding: chunked\r\n\r\nc\r\ndata: {\"a\"");
+	gw_settle();
+	gw_lane_closed(lane, LANE_TRUNCATED);
+	const char *answer = gw_read(NULL);
+	assert_non_null(strstr(answer, "stream_truncated"));
+	assert_null(strstr(answer, "{\"a\"")); // half an event never leaves
+	assert_null(strstr(answer, "0\r\n\r\n"));
+	assert_int_equal(gw_count(MSG_AUTHORIZE), 2); // and nothing is repeated
+}
+
+static void
+test_client_leaves(void **state)
+{
+	(void)state;
+	gw_post(GW_STREAM);
+	e = gw_wait(MSG_USE);
+	uint64_t lane = e->b;
+	gw_plain(lane, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		       "Transfer-Encoding: chunked\r\n\r\na\r\ndata: {}\n\n\r\n");
+	gw_read("data: {}");
+	gw_settle();
+	close(gw.client);
+	gw.client = -1;
+	gw_wait(MSG_LANE_CLOSE);
+	e = gw_wait(MSG_APPEND);
+	assert_int_equal(e->a, RESULT_FAILED);
+	assert_string_equal(e->text, "client_closed");
+	assert_int_equal(e->c, 200); // the status it was given
+	assert_true(TAILQ_EMPTY(&gw.w.exchanges));
+	assert_true(TAILQ_EMPTY(&gw.w.clients));
+}
+
+static void
+test_client_leaves_before_go(void **state)
+{
+	(void)state;
+	gw.auto_go = false;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	uint64_t id = e->id;
+	close(gw.client);
+	gw.client = -1;
+	gw_wait(MSG_LANE_CLOSE);
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 0);
+	uint64_t seq = gw_go(id, 0);
+	e = gw_wait(MSG_APPEND); // the intent is not left alone
+	assert_int_equal(e->b, seq);
+	assert_string_equal(e->text, "client_closed");
+	assert_int_equal(e->c, 499);
+}
+
+static void
+test_client_leaves_while_waiting(void **state)
+{
+	(void)state;
+	gw.ready_lanes = false;
+	gw_post(GW_BODY);
+	uint64_t lane = gw_wait(MSG_LANE_OPEN)->id;
+	close(gw.client);
+	gw.client = -1;
+	gw_settle();
+	assert_true(TAILQ_EMPTY(&gw.w.exchanges));
+	assert_false(gw_lane(lane)->closed); // the next request will have it
+	link_send(gw_lane(lane)->link, MSG_LANE_READY, lane, &(struct msg_empty){0});
+	gw_settle();
+	gw_connect_client();
+	assert_int_equal(serve_one(), lane);
+}
+
+#define LIMITED                                                                                    \
+	"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 3\r\n"   \
+	"Content-Length: 28\r\n\r\n{\"error\":{\"code\":\"too_many\"}}"
+
+static void
+test_fallback(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	uint64_t id = e->id;
+	gw_plain(e->b, LIMITED);
+	e = gw_wait(MSG_USE);
+	assert_int_equal(e->id, id);
+	assert_int_equal(e->a, 1);
+	assert_int_equal(e->c, 429); // the vault hears why
+	gw_plain(e->b, GW_ANSWER);
+	const char *answer = gw_read("{\"answer\":42}");
+	assert_null(strstr(answer, "too_many"));
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 2);
+	assert_int_equal(gw_count(MSG_SETTLE), 2);
+}
+
+static void
+test_fallback_refused(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw.auto_go = false;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_go(e->id, 0);
+	gw_settle();
+	gw_plain(e->b, LIMITED);
+	e = gw_wait(MSG_USE);
+	gw_deny(e->id, 403, "credential_disabled");
+	const char *answer = gw_read("too_many"); // the provider's own words
+	assert_non_null(strstr(answer, "HTTP/1.1 429"));
+	assert_non_null(
+	    strstr(answer, "retry-after: 3") != NULL ? answer : strstr(answer, "Retry-After: 3"));
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 1);
+}
+
+static void
+test_no_fallback_for_client_faults(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_plain(e->b, "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}");
+	gw_read("HTTP/1.1 400");
+	gw_settle();
+	assert_int_equal(gw_count(MSG_USE), 1);
+}
+
+static void
+test_vault_lost_and_back(void **state)
+{
+	(void)state;
+	serve_one();
+	gw.auto_plan = gw.auto_go = false;
+	gw.answer_len = 0;
+	gw_post(GW_BODY);
+	gw_wait(MSG_AUTHORIZE);
+	event_del(gw.listen_vault);
+	link_free(gw.vault);
+	gw.vault = NULL;
+	gw_read("vault_unavailable");
+	gw.answer_len = 0;
+	gw_post(GW_BODY); // still away
+	const char *answer = gw_read("vault_unavailable");
+	assert_non_null(strstr(answer, "HTTP/1.1 503"));
+	assert_non_null(strstr(answer, "retry-after: 1"));
+	event_add(gw.listen_vault, NULL);
+	for (int i = 0; i < 1000 && !vault_up(gw.w.vault); i++) {
+		gw_turn();
+		usleep(1000);
+	}
+	gw.auto_plan = gw.auto_go = true;
+	serve_one();
+}
+
+static void
+test_leak_is_withheld(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_settle();
+	gw_lane_closed(e->b, LANE_LEAK);
+	const char *answer = gw_read("answer_withheld");
+	assert_non_null(strstr(answer, "x-should-retry: false"));
+}
+
+static void
+test_big_body_keeps_to_the_window(void **state)
+{
+	(void)state;
+	gw.grant_body = false;
+	size_t len = 1000000;
+	char *body = malloc(len + 1);
+	memset(body, ' ', len);
+	memcpy(body, GW_BODY, strlen(GW_BODY));
+	body[len] = '\0';
+	gw_post(body);
+	free(body);
+	e = gw_wait(MSG_USE);
+	struct gw_lane *l = gw_lane(e->b);
+	while (l->body < len) {
+		gw_settle();
+		assert_int_equal(l->body_window, l->body == len ? l->body_window : 0);
+		size_t step = LANE_WINDOW / 2;
+		l->body_window += step;
+		gw_credit(l->id, CREDIT_BODY, step);
+	}
+	assert_int_equal(l->body, len);
+	assert_int_equal(gw.w.limits.buffered, 0); // sent for good: not kept
+	gw_plain(l->id, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+}
+
+static void
+test_slow_client_holds_the_provider_back(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	struct gw_lane *l = gw_lane(e->b);
+	gw_plain(l->id, "HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n");
+	static char block[16385];
+	memset(block, 'x', sizeof(block) - 1);
+	size_t sent = 0;
+	for (int idle = 0; idle < 5;) {
+		if (l->plain_window >= sizeof(block) - 1) {
+			gw_plain(l->id, block);
+			sent += sizeof(block) - 1;
+			idle = 0;
+		} else {
+			idle++;
+		}
+		gw_settle();
+	}
+	// What the socket takes, one window, and what the gateway buffers: no more.
+	assert_in_range(sent, LANE_WINDOW, 1200000);
+	size_t got = 0;
+	for (int i = 0; i < 20000 && got < 3000000; i++) {
+		char buf[65536];
+		ssize_t n = read(gw.client, buf, sizeof(buf));
+		got += n > 0 ? (size_t)n : 0;
+		gw_turn();
+		if (l->plain_window >= sizeof(block) - 1)
+			gw_plain(l->id, block);
+	}
+	assert_true(got >= 3000000); // it goes on as soon as the client reads
+}
+
+static void
+test_early_answer_closes_the_lane(void **state)
+{
+	(void)state;
+	gw.grant_body = false;
+	size_t len = 300000;
+	char *body = malloc(len + 1);
+	memset(body, ' ', len);
+	memcpy(body, GW_BODY, strlen(GW_BODY));
+	body[len] = '\0';
+	gw_post(body);
+	free(body);
+	e = gw_wait(MSG_USE);
+	gw_settle();
+	gw_plain(e->b, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}");
+	gw_read("HTTP/1.1 413");
+	gw_settle();
+	assert_true(gw_lane(e->b)->closed); // half a request is in it
+}
+
+static void
+test_surplus_answer_bytes(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_settle();
+	gw_plain(e->b, GW_ANSWER "HTTP/1.1 200 OK\r\n");
+	gw_read("{\"answer\":42}");
+	gw_settle();
+	assert_true(gw_lane(e->b)->closed); // out of step: never used again
+	uint64_t lane = serve_one();
+	gw_plain(lane, "x"); // unasked, while idle
+	gw_settle();
+	assert_true(gw_lane(lane)->closed);
+}
+
+static void
+test_pipelined_requests(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	gw_post(GW_BODY);
+	gw_post(GW_BODY);
+	for (int i = 0; i < 3; i++) {
+		e = gw_wait(MSG_USE);
+		gw_settle();
+		assert_int_equal(gw_count(MSG_USE), (uint64_t)i + 1); // one after the other
+		gw.answer_len = 0;
+		gw_plain(e->b, GW_ANSWER);
+		gw_read("{\"answer\":42}");
+	}
+}
+
+static void
+test_records_are_kept(void **state)
+{
+	(void)state;
+	gw.auto_ack = false;
+	serve_one();
+	uint64_t id = gw.event[gw.event_seen - 1].id;
+	assert_int_equal(audit_pending(gw.w.audit), 1);
+	link_free(gw.audit); // auditd died before it acknowledged
+	gw.audit = NULL;
+	e = gw_wait(MSG_APPEND);
+	assert_int_equal(e->id, id);
+	struct msg_nack nack = {.code = VIEW("audit_full"), .message = VIEW("full")};
+	link_send(gw.audit, MSG_NACK, id, &nack);
+	gw_settle();
+	assert_int_equal(audit_pending(gw.w.audit), 1);
+	for (int i = 0; i < 1500 && gw_count(MSG_APPEND) < 3; i++) {
+		gw_turn();
+		usleep(1000);
+	}
+	assert_int_equal(gw_count(MSG_APPEND), 3); // once more, a second later
+	gw_ack(id);
+	gw_settle();
+	assert_int_equal(audit_pending(gw.w.audit), 0);
+}
+
+static void
+test_sealer_gone_and_provider_close(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	struct msg_sealer_gone m = {.sealer = 101, .reason = VIEW("revoked")};
+	link_send(gw.vault, MSG_SEALER_GONE, 0, &m);
+	gw_settle();
+	assert_null(gw.sealer[0]); // without lanes its channel ends, and it with it
+	lane = serve_one();	   // by another sealer
+	assert_int_equal(gw.sealer_count, 2);
+	close(gw.provider[gw.provider_count - 1]); // the provider ends an idle connection
+	gw.provider[gw.provider_count - 1] = -1;
+	assert_int_equal(gw_wait(MSG_LANE_CLOSE)->id, lane);
+	assert_int_not_equal(serve_one(), lane);
+}
+
+static void
+test_provider_unreachable(void **state)
+{
+	(void)state;
+	gw.ready_lanes = false;
+	event_del(gw.listen_provider);
+	shutdown(gw.provider_fd, SHUT_RDWR);
+	gw_post(GW_BODY);
+	const char *answer = gw_read("provider_unreachable");
+	assert_non_null(strstr(answer, "HTTP/1.1 502"));
+	gw_wait(MSG_LANE_CLOSE);
+	assert_int_equal(gw_count(MSG_USE), 0); // no key for a provider that is away
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_first_request),
+	    TEST(test_second_request_is_pipelined),
+	    TEST(test_denied),
+	    TEST(test_denied_when_pipelined),
+	    TEST(test_use_denied_costs_one_lane_only),
+	    TEST(test_lane_mismatch_is_tried_again),
+	    TEST(test_plan_changed_credential),
+	    TEST(test_kept_lane_died),
+	    TEST(test_fresh_lane_died),
+	    TEST(test_answer_began_then_lane_died),
+	    TEST(test_client_leaves),
+	    TEST(test_client_leaves_before_go),
+	    TEST(test_client_leaves_while_waiting),
+	    TEST(test_fallback),
+	    TEST(test_fallback_refused),
+	    TEST(test_no_fallback_for_client_faults),
+	    TEST(test_vault_lost_and_back),
+	    TEST(test_leak_is_withheld),
+	    TEST(test_big_body_keeps_to_the_window),
+	    TEST(test_slow_client_holds_the_provider_back),
+	    TEST(test_early_answer_closes_the_lane),
+	    TEST(test_surplus_answer_bytes),
+	    TEST(test_pipelined_requests),
+	    TEST(test_records_are_kept),
+	    TEST(test_sealer_gone_and_provider_close),
+	    TEST(test_provider_unreachable),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
