@@ -202,6 +202,17 @@ up_stack_write(const struct up_stack *s, const char *name, const char *text, uid
 	return 0;
 }
 
+// The listener's key belongs to who serves with it, and reads it again on SIGHUP.
+static int
+give_tls_key(const struct up_stack *s)
+{
+	char path[CLI_PATH_MAX];
+	up_stack_path(s, "tls/server.key", path);
+	if (s->split && chown(path, s->gateway, s->gateway) != 0)
+		return fail("set the owner of", path);
+	return 0;
+}
+
 // --- sockets ---------------------------------------------------------------------
 
 static int
@@ -264,6 +275,8 @@ up_stack_config(const struct up_stack *s, const struct up_listen *l)
 	static const char *const names[] = {UP_CERT_OPENAI, UP_CERT_ANTHROPIC, UP_CERT_BEDROCK};
 	char text[4096];
 	size_t n = 0;
+	if (l->tls != NULL && give_tls_key(s) != 0)
+		return -1;
 	n += (size_t)snprintf(text, sizeof(text),
 	    "# Written by `sallyport up` at every start; sallyport.yaml(5) explains the keys.\n"
 	    "listen:\n  plain: \"%s\"\n",

@@ -102,6 +102,18 @@ def fd_count(pid):
         return 0
 
 
+def _describe(pid):
+    """What a process that should be gone is, and what it waits in."""
+    try:
+        with open("/proc/%d/wchan" % pid) as f:
+            where = f.read()
+        fds = [os.readlink("/proc/%d/fd/%s" % (pid, n)) for n in os.listdir("/proc/%d/fd" % pid)]
+        p = Proc(pid)
+        return "%s %s, parent %d, in %s, %s" % (p.name, p.state, p.ppid, where, fds)
+    except (OSError, IndexError) as e:
+        return str(e)
+
+
 class Stack:
     def __init__(self, args=(), dir=None, build=None, env=None):
         self.build = build or build_dir()
@@ -173,7 +185,7 @@ class Stack:
                 self.proc.kill()
                 status = self.proc.wait()
             time.sleep(0.05)
-            self.left = [p for p in self.known if self._ours(p)]
+            self.left = {p: _describe(p) for p in self.known if self._ours(p)}
             for pid in self.left:
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -185,7 +197,8 @@ class Stack:
 
     def _ours(self, pid):
         try:
-            return is_ours(Proc(pid))
+            p = Proc(pid)
+            return is_ours(p) and p.state != "Z"  # a zombie is its adoptive parent's to bury
         except (OSError, IndexError):
             return False
 

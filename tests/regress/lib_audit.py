@@ -194,9 +194,10 @@ class Auditd:
         if wait:
             end = time.time() + 60
             while not select.select([notify], [], [], 0.05)[0]:
-                if time.time() > end or os.waitpid(pid, os.WNOHANG)[0]:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended or time.time() > end:
                     self.pid = 0
-                    raise RuntimeError("auditd did not start: " + self.tail())
+                    raise RuntimeError("auditd did not start (wait status 0x%x): %s" % (status, self.tail()))
         notify.close()
         return self
 
