@@ -41,7 +41,7 @@ void sandbox_drop(const char *run_as);
 // start by name ("auditd: blocked system call newfstatat") and not the first request.
 void sandbox_probe(const struct sandbox *s, int (*fn)(void *), void *cookie);
 
-// rlimits (no core files, no children unless the policy has clone), not dumpable,
+// rlimits (no core files; children are the policy's matter), not dumpable,
 // no_new_privs, Landlock, seccomp.
 void sandbox_enter(const struct sandbox *s);
 

@@ -110,11 +110,21 @@ next_request(struct client *c, bool keep)
 
 // --- answers of our own ------------------------------------------------------------
 
+// A response of ours as a whole; without its body if the request was HEAD.
+static void
+write_response(struct client *c, const char *p, size_t len)
+{
+	const char *end = memmem(p, len, "\r\n\r\n", 4);
+	BUG_IF(end == NULL);
+	bool head = view_eq_str(c->parser.method, "HEAD");
+	wire_write(c->wire, p, head ? (size_t)(end - p) + 4 : len);
+}
+
 static void
 write_failure(struct client *c, const struct failure *f, const char *id, bool keep)
 {
 	char out[ERRORS_RESPONSE_MAX];
-	wire_write(c->wire, out, errors_response(c->dialect, f, id, keep, out));
+	write_response(c, out, errors_response(c->dialect, f, id, keep, out));
 }
 
 static bool
@@ -163,7 +173,7 @@ reply_short(struct client *c, unsigned status, const char *body, const char *all
 	if (body != NULL)
 		http_put_bytes(&o, view_of(body));
 	BUG_IF(o.failed);
-	wire_write(c->wire, out, o.len);
+	write_response(c, out, o.len);
 	next_request(c, keep);
 }
 

@@ -41,6 +41,7 @@ struct chan {
 	size_t in_cap;
 	size_t in_at;
 	size_t in_end;
+	bool short_read;
 	size_t in_last; // length of the frame handed out last, still before in_at
 
 	uint8_t *out; // [out_at, out_end) is unwritten
@@ -206,6 +207,7 @@ chan_read(struct chan *c)
 	if (room == 0)
 		return CHAN_OK; // a whole frame waits to be taken
 	ssize_t n = receive(c, c->in + c->in_end, room);
+	c->short_read = n < (ssize_t)room;
 	if (n > 0) {
 		c->in_end += (size_t)n;
 		return CHAN_OK;
@@ -213,6 +215,12 @@ chan_read(struct chan *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return CHAN_AGAIN;
 	return CHAN_EOF;
+}
+
+bool
+chan_drained(const struct chan *c)
+{
+	return c->short_read;
 }
 
 enum chan_status

@@ -34,6 +34,9 @@ enum chan_status {
 
 // Reads once from the socket into the buffer. OK: something arrived.
 enum chan_status chan_read(struct chan *c) MUST_CHECK;
+// Whether the last chan_read took less than it could: most likely nothing waits any
+// more, and asking again would cost a system call to learn it.
+bool chan_drained(const struct chan *c);
 
 // The next complete frame; its payload is valid until the next chan_next,
 // chan_read or chan_free. AGAIN: more bytes are needed. REJECT: bad header, or a

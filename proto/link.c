@@ -78,6 +78,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 			break;
 		}
 		alive = dispatch(l, &freed);
+		if (alive && chan_drained(l->chan))
+			break; // level-triggered: the loop comes back if not
 	}
 	if (!freed)
 		l->freed = NULL;

@@ -172,11 +172,27 @@ visible(struct view v)
 	return true;
 }
 
+// A model id is one path segment on the wire ('/' is sent as %2F), but a server that
+// decodes before it resolves would climb: no part between slashes may be "." or "..".
+static bool
+has_dot_segment(struct view m)
+{
+	size_t start = 0;
+	for (size_t i = 0; i <= m.len; i++) {
+		if (i < m.len && m.p[i] != '/')
+			continue;
+		struct view part = {m.p + start, i - start};
+		if (view_eq_str(part, ".") || view_eq_str(part, ".."))
+			return true;
+		start = i + 1;
+	}
+	return false;
+}
+
 bool
 catalogue_model_valid(struct view m)
 {
-	return m.len >= 1 && m.len <= 2048 && visible(m) && !view_eq_str(m, ".") &&
-	       !view_eq_str(m, "..");
+	return m.len >= 1 && m.len <= 2048 && visible(m) && !has_dot_segment(m);
 }
 
 bool

@@ -16,7 +16,7 @@
 #include "vaultd/sealer_table.h"
 
 // Bounds the memory that a compromised gateway can make this process use.
-#define LANES_MAX 16384U
+#define LANES_MAX 4096U
 // While this much waits for the gateway, no lane produces more. Reading goes on
 // (windows bound it), so that two full sockets cannot wait for each other; a
 // gateway that only talks and never reads is at fault at BACKLOG_MAX.

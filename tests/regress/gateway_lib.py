@@ -10,6 +10,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+from stack import Stack, free_port  # noqa: E402
+
 CHAT_PATH = "/v1/chat/completions"
 
 
@@ -125,6 +127,23 @@ def events(sse):
 def text_of(sse):
     got, _ = events(sse)
     return "".join(c["delta"].get("content") or "" for e in got for c in e.get("choices", []))
+
+
+def start(*args, tls=False, kind=None):
+    """A started stack. A port that another program took in the meantime is tried again with another."""
+    for left in (3, 2, 1, 0):
+        port = free_port() if tls else None
+        s = (kind or Stack)(list(args) + (["--tls-listen", "127.0.0.1:%d" % port] if tls else []))
+        s.tls_port = port
+        try:
+            s.start()
+        except RuntimeError as e:
+            s.stop()
+            s.remove()
+            if "in use" not in str(e) or not left:
+                raise
+            continue
+        return s
 
 
 def log_text(stack, name="gateway"):

@@ -2,19 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """egress_proxy: every request goes through one HTTP CONNECT proxy that sees ciphertext only; its faults are told apart."""
 
+import contextlib
 import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from gateway_lib import CHAT_PATH, Client, chat_body, events, established, restart_gateway, wait_for, wire  # noqa: E402
+from gateway_lib import CHAT_PATH, Client, chat_body, events, established, restart_gateway, start, wire  # noqa: E402
 
 import tap  # noqa: E402
-from stack import Stack, free_port  # noqa: E402
+from stack import free_port  # noqa: E402
 from tap import case  # noqa: E402
 
 PROMPT = "a prompt that no proxy may read, zq4711"
@@ -143,7 +145,7 @@ def ciphertext(s, p):
         assert len(words) >= 4
         for w in words + [s.key, PROMPT, PROMPT[:16], "HTTP/1.1", "authorization", "x-api-key", "/v1/", "messages", "chat.completion"]:
             for data in (p.up, p.down):
-                assert w.encode() not in data and w.lower().encode() not in data, w
+                assert w.encode() not in data, w
         assert len(p.up) > 1000000 and len(p.down) > 1000000
         assert p.first and all(f[:2] == b"\x16\x03" for f in p.first), p.first
 
@@ -167,7 +169,9 @@ def refusal(s, p, mode, text, codes=((502, "provider_unreachable"),), inside=400
 
 def main():
     p = Proxy()
-    with Stack(["--workers", "2"]) as s:
+    with contextlib.ExitStack() as ends:
+        s = start("--workers", "2")
+        ends.push(s.__exit__)
         provider = int(s.demo_env()["SALLYPORT_DEMO_PROVIDER"].rsplit(":", 1)[1])
         restart_gateway(s, lambda t: t.replace("  drain_timeout_s: 5", "  drain_timeout_s: 5\n  upstream_connect_timeout_s: 2")
                         + '\negress_proxy: "http://127.0.0.1:%d"\n' % p.port)
@@ -227,7 +231,6 @@ def main():
             with open(os.path.join(s.dir, "log", "gateway.log")) as f:
                 assert "starting it again" not in f.read()
         with case("a proxy address that is none: the gateway refuses its configuration by line and key"):
-            import subprocess
             bad = os.path.join(s.dir, "bad.yaml")
             with open(os.path.join(s.dir, "sallyport.yaml")) as f:
                 text = f.read()
@@ -238,7 +241,6 @@ def main():
                                    stderr=subprocess.STDOUT, timeout=5)
                 assert r.returncode != 0 and re.search(rb"line \d+: egress_proxy", r.stdout), (url, r.stdout)
                 assert b"user:pw" not in r.stdout
-    assert wait_for(lambda: True)
     tap.done()
 
 

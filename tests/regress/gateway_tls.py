@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TLS listener of a whole stack: versions and ciphers, chains, and new certificates while streams are open."""
 
+import contextlib
 import os
 import signal
 import ssl
@@ -11,10 +12,9 @@ import warnings
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from gateway_lib import CHAT_PATH, Client, chat_body, events, log_text, wait_for, wire  # noqa: E402
+from gateway_lib import CHAT_PATH, Client, chat_body, events, log_text, start, wait_for, wire  # noqa: E402
 
 import tap  # noqa: E402
-from stack import Stack, free_port  # noqa: E402
 from tap import case  # noqa: E402
 from upstream import Certs  # noqa: E402
 
@@ -217,16 +217,17 @@ def chain(t, certs):
 
 
 def main():
-    port = free_port()
-    with Stack(["--tls-listen", "127.0.0.1:%d" % port, "--workers", "2"]) as s:
-        t = Tls(s, port)
+    with contextlib.ExitStack() as ends:
+        s = start("--workers", "2", tls=True)
+        ends.push(s.__exit__)
+        t = Tls(s, s.tls_port)
         certs = Certs(s.dir)
         versions(t, s.key)
         reloads(t, s.key, certs)
         with case("a chain is sent whole: the root alone verifies it, the host name too"):
             chain(t, certs)
         with case("a worker that dies after a reload comes back with the new certificate"):
-            want = served(port)
+            want = served(t.port)
             old = set(s.pids()["worker"])
             os.kill(sorted(old)[0], signal.SIGKILL)
             assert wait_for(lambda: len(s.pids().get("worker", [])) == 2 and set(s.pids()["worker"]) != old)

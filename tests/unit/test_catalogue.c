@@ -147,7 +147,8 @@ test_values(void **state)
 	(void)state;
 	static const struct sample models[] = {{"gpt-4o", true}, {"a/b:c", true}, {"...", true},
 	    {"", false}, {".", false}, {"..", false}, {"a b", false}, {"a\tb", false},
-	    {"a\nb", false}, {"\xc3\xa9", false}, {"a\x7f", false}};
+	    {"a\nb", false}, {"\xc3\xa9", false}, {"a\x7f", false}, {"a/../b", false},
+	    {"../b", false}, {"b/..", false}, {"a/./b", false}, {"a/..b/c..", true}};
 	static const struct sample headers[] = {{"application/json", true},
 	    {"application/json; charset=utf-8", true}, {"a  b", true}, {"", false}, {" a", false},
 	    {"a ", false}, {"a\r\nb: c", false}, {"a\tb", false}, {"a\x01", false},

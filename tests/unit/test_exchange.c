@@ -574,6 +574,19 @@ test_provider_unreachable(void **state)
 	assert_int_equal(gw_count(MSG_USE), 0); // no key for a provider that is away
 }
 
+static void
+test_head_gets_no_body(void **state)
+{
+	(void)state;
+	static const char two[] = "HEAD /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
+				  "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	gw_write(two, sizeof(two) - 1);
+	const char *answer = gw_read("\"status\":\"ok\"");
+	const char *end = strstr(answer, "\r\n\r\n");
+	assert_non_null(strstr(answer, "HTTP/1.1 405"));
+	assert_memory_equal(end + 4, "HTTP/1.1 200", 12); // nothing in between
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
 
 int
@@ -606,6 +619,7 @@ main(void)
 	    TEST(test_records_are_kept),
 	    TEST(test_sealer_gone_and_provider_close),
 	    TEST(test_provider_unreachable),
+	    TEST(test_head_gets_no_body),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
