@@ -17,7 +17,6 @@ import memscan  # noqa: E402
 import stack  # noqa: E402
 import tap  # noqa: E402
 from arena import Arena, field  # noqa: E402
-from sp_proto import NUM  # noqa: E402
 from tap import case  # noqa: E402
 from upstream import ok_chat, plain_answer  # noqa: E402
 
@@ -139,7 +138,7 @@ def rotating(a, keys):
                 rotate(a, key)
                 n, t = len(a.up.requests), time.monotonic()
                 time.sleep(0.3)
-                assert a.chat().status == 200 and bearer(a.up.requests[-1]) == key
+                assert a.chat(key=a.vkey).status == 200 and bearer(a.up.requests[-1]) == key
                 # Those that were at the provider's door when the command returned may come in first.
                 late = [bearer(r) for r in a.up.requests[n:] if bearer(r) != key]
                 assert len(late) <= len(load.threads), (len(late), t)
@@ -154,7 +153,7 @@ def rotating(a, keys):
             assert c.read_head()[0] == 200
             got = c.chunk()
             rotate(a, keys[0])
-            assert a.chat().status == 200 and bearer(a.up.requests[-1]) == keys[0]
+            assert a.chat(key=a.vkey).status == 200 and bearer(a.up.requests[-1]) == keys[0]
             while True:
                 d = c.chunk()
                 if not d:
@@ -165,12 +164,12 @@ def rotating(a, keys):
     with case("a wrong key: 502 provider_auth_failed that shows nothing of the provider's words; the right one again: served"):
         a.behave = lambda r, send: ok_chat(r, send) if bearer(r) == keys[0] else send(plain_answer(
             b'{"error":{"message":"Incorrect API key provided: ' + bearer(r)[:8].encode() + b'***"}}', "401 Unauthorized")) or True
-        assert a.chat().status == 200
+        assert a.chat(key=a.vkey).status == 200
         rotate(a, keys[1])
-        r = a.chat()
+        r = a.chat(key=a.vkey)
         assert r.status in (401, 502, 503) and r.json()["error"]["code"] == "provider_auth_failed" and b"***" not in r.body, r
         rotate(a, keys[0])
-        assert a.chat().status == 200
+        assert a.chat(key=a.vkey).status == 200
         a.behave = ok_chat
 
 
@@ -355,15 +354,13 @@ def credential_ceiling(a):
             h = dict((x.lower(), v) for x, v in r.headers)
             assert r.status == 429 and r.json()["error"]["code"] == "rate_limited" and 1 <= int(h["retry-after"]) <= 10, (r, h)
             assert "rated" in r.json()["error"]["message"]
-        assert a.chat().status == 200
+        assert a.chat(key=a.vkey).status == 200
     with case("a key with a second credential goes on with that one instead"):
         a.put("spare", "sk-spare-" + "s" * 30)
         key = a.issue("both", ["rated", "spare"])
         r = a.chat(key=key)
         assert r.status == 200 and bearer(a.up.requests[-1]).startswith("sk-spare"), (r, bearer(a.up.requests[-1]))
     with case("raising the ceiling takes effect at once"):
-        f = dict(name="rated", provider=NUM["PROVIDER_OPENAI_COMPATIBLE"])
-        tap.note("by `sallyport apply` it is tested elsewhere: %s" % f["name"])
         versions = [m for n, _, m in a.admin("CREDENTIAL_LIST") if n == "CREDENTIAL_ITEM" and m["name"] == "rated"]
         a.put("rated", "sk-rated-" + "r" * 30, expect_version=versions[0]["version"], rate_per_minute=0)
         assert [a.chat(key=keys[0]).status for _ in range(8)] == [200] * 8

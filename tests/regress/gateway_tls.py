@@ -232,7 +232,10 @@ def main():
             os.kill(sorted(old)[0], signal.SIGKILL)
             assert wait_for(lambda: len(s.pids().get("worker", [])) == 2 and set(s.pids()["worker"]) != old)
             assert wait_for(lambda: s.chat().status == 200)
-            t.all_serve(want, "after the death")
+            try:
+                t.all_serve(want, "after the death")
+            except OSError as e:
+                raise AssertionError("%r %s\n%s" % (e, s.pids(), log_text(s)[-1500:])) from e
         with case("no process but that one died; the plain listener serves"):
             assert s.chat().status == 200 and s.request("POST", CHAT_PATH, chat_body()).status == 200
     tap.done()

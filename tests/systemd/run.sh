@@ -1,7 +1,7 @@
 #!/bin/bash
 # The units under a real systemd: boots a Debian 12 container with what `make install` puts
 # there, and runs inside.sh in it. Usage: tests/systemd/run.sh BUILD. Prints TAP. Needs root.
-# May touch: BUILD, /var/tmp/sallyport-tree-*, a folder in TMPDIR, one container without network.
+# May touch: /var/tmp/sallyport-tree-*, a folder in TMPDIR, one container without network.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=${1:-build}
@@ -19,14 +19,17 @@ make --no-print-directory install-files BUILD="$build" DESTDIR="$work/stage" PRE
 		exit 1
 	}
 
+# Containers of one machine share a control group here, where one's units would be taken for
+# the other's: one at a time.
+exec 9>"$tree.lock"
+flock -w 300 9 || exit 1
 # A container's default filter leaves out what a host has: locked and secret memory, Landlock.
 calls='@memlock memfd_secret landlock_create_ruleset landlock_add_rule landlock_restrict_self'
-# A name of its own, so that two runs on one machine do not meet.
 timeout -k 5 240 systemd-nspawn --quiet --directory="$tree" --volatile=overlay --boot --register=no \
 	--keep-unit --private-network --system-call-filter="$calls" --machine="sallyport-test-$$" --console=pipe \
 	--bind-ro="$work/stage:/stage" --bind-ro="$PWD/tests/systemd:/test" --bind="$work/result:/result" \
 	--bind-ro="$PWD/tests/systemd/inside.service:/etc/systemd/system/sallyport-test.service" \
-	-- systemd.wants=sallyport-test.service systemd.log_level=info </dev/null >"$work/nspawn.log" 2>&1
+	-- systemd.wants=sallyport-test.service systemd.log_level=info </dev/null >"$work/nspawn.log" 2>&1 9>&-
 status=$?
 cat "$work/result/log" 2>/dev/null
 if ! grep -qE '^1\.\.[0-9]+$' "$work/result/log" 2>/dev/null; then
