@@ -6,7 +6,7 @@
 //
 // When an earlier plan tells which credential will serve and a lane of it is idle,
 // USE and BODY leave together with AUTHORIZE.
-#include "gatewayd/exchange_state.h"
+#include "gatewayd/exchange.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -15,6 +15,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/audit.h"
+#include "gatewayd/exchange_state.h"
+#include "gatewayd/exchange_end.h"
+#include "gatewayd/exchange.h"
 #include "gatewayd/vault.h"
 
 #define VAULT_WAIT_NS	    10000000000ULL // PLAN, GO or DENY must come within
@@ -26,151 +29,24 @@ static void authorize(struct exchange *x);
 static void get_lane(struct exchange *x);
 static void deliver_held(struct exchange *x);
 
-// --- ends ------------------------------------------------------------------------
-
-static void
-finish(struct exchange *x)
-{
-	if (x->went)
-		record_attempt(x);
-	if (x->id != 0)
-		vault_forget(x->w->vault, x->id);
-	pool_unwait(&x->waiter);
-	event_del(&x->timer);
-	answer_free(&x->a);
-	request_free(x->r);
-	plan_unref(x->plan);
-	TAILQ_REMOVE(&x->w->exchanges, x, link);
-	x->magic = 0;
-	worker_bury(x->w, x);
-	if (x->w->draining)
-		x->w->on_quiet(x->w);
-}
-
-// The outcome is known and the client served. A USE without its GO or DENY is
-// waited for: its record needs the audit number.
-static void
-end(struct exchange *x)
-{
-	BUG_IF(x->lane != NULL);
-	x->client = NULL;
-	x->ended = true;
-	x->use_again = false;
-	pool_unwait(&x->waiter);
-	if (!x->use_sent)
-		finish(x);
-}
-
-static void
-drop_lane(struct exchange *x, bool reuse)
-{
-	struct lane *l = x->lane;
-	x->lane = NULL;
-	if (l != NULL && reuse)
-		lane_release(l);
-	else if (l != NULL)
-		lane_abandon(l);
-}
-
-static void
-set_error(struct exchange *x, enum audit_result result, const char *code)
-{
-	x->result = result;
-	x->error_code[0] = '\0';
-	if (code != NULL)
-		strncat(x->error_code, code, sizeof(x->error_code) - 1);
-}
-
-// Tells the client and ends. The lane is closed: its state is unknown.
-static void
-fail(struct exchange *x, const struct failure *f)
-{
-	set_error(x, RESULT_FAILED, f->code);
-	if (x->client != NULL) {
-		x->a.client = x->client;
-		answer_fail(&x->a, f);
-	}
-	x->client = NULL;
-	drop_lane(x, false);
-	end(x);
-}
-
-static void
-fail_with(struct exchange *x, unsigned status, const char *code, struct view message,
-    uint64_t retry_after_ms)
-{
-	fail(x, &(struct failure){.status = status,
-		    .code = code,
-		    .message = message,
-		    .retry_after_ms = retry_after_ms});
-}
-
-static void
-fail_vault(struct exchange *x)
-{
-	fail_with(
-	    x, 503, "vault_unavailable", VIEW("The key vault is not reachable; retry."), 1000);
-}
-
 // --- lanes and USE ---------------------------------------------------------------
 
 static void
-send_body(struct exchange *x)
-{
-	if (x->lane == NULL || x->body_sent == x->r->body_len)
-		return;
-	x->body_sent +=
-	    lane_body(x->lane, x->r->body + x->body_sent, x->r->body_len - x->body_sent);
-}
-
-// The body is needed as long as the request may have to be sent again.
-static void
-maybe_drop_body(struct exchange *x)
-{
-	bool last = x->attempt + 1 >= x->plan->attempt_count;
-	if (x->went && x->body_sent == x->r->body_len && (x->a.any || !x->reused) &&
-	    (last || x->a.begun))
-		request_drop_body(x->r);
-}
-
-static void
-send_use(struct exchange *x)
-{
-	const struct request *r = x->r;
-	struct msg_use m = {
-	    .attempt = x->attempt,
-	    .previous_status = x->previous_status,
-	    .sealer = x->lane->sealer->id,
-	    .lane = x->lane->id,
-	    .operation = r->op,
-	    .header_count = r->header_count,
-	    .param_count = r->param_count,
-	    .body_len = r->body_len,
-	    .body_sha256 = {.p = (const char *)r->body_sha256, .len = sizeof(r->body_sha256)},
-	};
-	memcpy(m.header, r->header, r->header_count * sizeof(r->header[0]));
-	memcpy(m.param, r->param, r->param_count * sizeof(r->param[0]));
-	vault_use(x->w->vault, x->id, &m);
-	x->use_sent = true;
-	x->last_ns = clock_mono_ns();
-}
-
-static void
-use(struct exchange *x, struct lane *l)
+begin_use(struct exchange *x, struct lane *l)
 {
 	x->lane = l;
 	x->reused = l->used;
 	x->body_sent = 0;
-	send_use(x);
+	use_send(x);
 	if (!x->plan->cautious)
-		send_body(x);
+		use_body(x);
 }
 
 void
 exchange_on_lane(struct exchange *x, struct lane *l)
 {
 	CHECK_OBJ(x, EXCHANGE_MAGIC);
-	use(x, l);
+	begin_use(x, l);
 }
 
 static void
@@ -181,7 +57,7 @@ get_lane(struct exchange *x)
 	// been closed by the provider just like the last.
 	struct lane *l = x->retried ? NULL : pool_take(x->w->pool, a->credential, x);
 	if (l != NULL)
-		use(x, l);
+		begin_use(x, l);
 	else
 		pool_wait(x->w->pool, a, &x->waiter);
 }
@@ -205,7 +81,7 @@ try_next(struct exchange *x, unsigned status)
 	if (x->went)
 		record_attempt(x);
 	x->went = false;
-	set_error(x, RESULT_OK, NULL);
+	exchange_end_note(x, RESULT_OK, NULL);
 	if (!x->holding)
 		renew_answer(x);
 	x->attempt++;
@@ -222,10 +98,10 @@ static void
 start_over(struct exchange *x)
 {
 	if (x->went) {
-		set_error(x, RESULT_FAILED, "provider_closed");
+		exchange_end_note(x, RESULT_FAILED, "provider_closed");
 		record_attempt(x);
 	}
-	set_error(x, RESULT_OK, NULL);
+	exchange_end_note(x, RESULT_OK, NULL);
 	x->went = false;
 	x->restart = false;
 	x->retried = true;
@@ -240,7 +116,7 @@ start_over(struct exchange *x)
 	if (vault_up(x->w->vault))
 		authorize(x);
 	else
-		fail_vault(x);
+		exchange_end_fail_vault(x);
 }
 
 static void
@@ -250,13 +126,13 @@ complete(struct exchange *x)
 	bool sent = x->body_sent == x->r->body_len;
 	bool keep = client_keeps(x->client, x->r) && !a->by_close;
 	if (a->stream_error)
-		set_error(x, RESULT_FAILED, a->failure_code);
+		exchange_end_note(x, RESULT_FAILED, a->failure_code);
 	else if (a->upstream_status >= 400)
-		set_error(x, RESULT_FAILED,
+		exchange_end_note(x, RESULT_FAILED,
 		    a->facts.error_code[0] != '\0' ? a->facts.error_code : "provider_error");
-	drop_lane(x, a->reusable && sent);
+	exchange_end_lane(x, a->reusable && sent);
 	client_answered(x->client, keep);
-	end(x);
+	exchange_end_served(x);
 }
 
 static void
@@ -269,12 +145,12 @@ on_answer(struct exchange *x, enum answer_result r)
 		complete(x);
 		break;
 	case ANSWER_FAILED:
-		fail(x, &x->a.failure);
+		exchange_end_fail(x, &x->a.failure);
 		break;
 	case ANSWER_HELD:
-		drop_lane(x, x->a.reusable && x->body_sent == x->r->body_len);
+		exchange_end_lane(x, x->a.reusable && x->body_sent == x->r->body_len);
 		x->holding = true;
-		set_error(x, RESULT_FAILED,
+		exchange_end_note(x, RESULT_FAILED,
 		    x->a.facts.error_code[0] != '\0' ? x->a.facts.error_code : "provider_error");
 		// Without GO the number of this attempt is not known yet: no next one.
 		if (!x->went || !try_next(x, x->a.upstream_status))
@@ -292,7 +168,7 @@ deliver_held(struct exchange *x)
 	if (r == ANSWER_COMPLETE)
 		complete(x);
 	else
-		fail(x, &x->a.failure);
+		exchange_end_fail(x, &x->a.failure);
 }
 
 // The next attempt runs: the held answer is history.
@@ -337,13 +213,13 @@ exchange_on_go(struct exchange *x, const struct msg_go *m)
 	x->plan->cautious = false;
 	x->last_ns = clock_mono_ns();
 	if (x->ended) {
-		finish(x);
+		exchange_end_finish(x);
 	} else if (x->restart) {
 		start_over(x);
 	} else {
 		forget_held(x);
-		send_body(x);
-		maybe_drop_body(x);
+		use_body(x);
+		use_drop_body(x);
 	}
 }
 
@@ -369,11 +245,11 @@ on_unauthorized(struct exchange *x, const struct msg_deny *m)
 	struct failure f = failure_of(m, code);
 	x->use_sent = false;
 	plans_drop(x->w->plans, &x->key);
-	drop_lane(x, x->body_sent == 0 && !x->a.any);
+	exchange_end_lane(x, x->body_sent == 0 && !x->a.any);
 	if (x->ended)
-		finish(x);
+		exchange_end_finish(x);
 	else
-		fail(x, &f);
+		exchange_end_fail(x, &f);
 }
 
 static void
@@ -388,7 +264,7 @@ retry_use(struct exchange *x)
 		event_add(&x->timer, &tv);
 		return;
 	}
-	drop_lane(x, x->body_sent == 0);
+	exchange_end_lane(x, x->body_sent == 0);
 	get_lane(x);
 }
 
@@ -406,23 +282,23 @@ exchange_on_deny(struct exchange *x, const struct msg_deny *m)
 	x->use_sent = false;
 	struct failure f = failure_of(m, code);
 	if (x->ended) {
-		finish(x);
+		exchange_end_finish(x);
 	} else if (x->restart) {
 		start_over(x);
 	} else if (strcmp(code, "lane_mismatch") == 0 && x->mismatches++ < MISMATCH_TRIES_MAX) {
 		retry_use(x);
 	} else if (strcmp(code, "no_plan") == 0 && !x->retried && !x->holding) {
-		drop_lane(x, x->body_sent == 0); // it expired while a lane was opened
+		exchange_end_lane(x, x->body_sent == 0); // it expired while a lane was opened
 		start_over(x);
 	} else {
 		x->plan->cautious = true;
-		drop_lane(x, x->body_sent == 0);
+		exchange_end_lane(x, x->body_sent == 0);
 		if (try_next(x, f.status))
 			return;
 		if (x->holding)
 			deliver_held(x);
 		else
-			fail(x, &f);
+			exchange_end_fail(x, &f);
 	}
 }
 
@@ -433,9 +309,9 @@ exchange_on_vault_lost(struct exchange *x)
 	x->id = 0;
 	x->use_sent = false;
 	if (x->ended)
-		finish(x);
+		exchange_end_finish(x);
 	else if (!x->went)
-		fail_vault(x);
+		exchange_end_fail_vault(x);
 	// Else the answer is under way; its lane tells how it ends.
 }
 
@@ -450,7 +326,7 @@ exchange_on_no_lane(struct exchange *x, const struct failure *f)
 	else if (strcmp(f->code, "sealer_ended") == 0 && !x->retried && vault_up(x->w->vault))
 		start_over(x); // the credential was changed meanwhile
 	else
-		fail(x, f);
+		exchange_end_fail(x, f);
 }
 
 void
@@ -458,8 +334,8 @@ exchange_on_window(struct exchange *x)
 {
 	CHECK_OBJ(x, EXCHANGE_MAGIC);
 	if (x->went || !x->plan->cautious)
-		send_body(x);
-	maybe_drop_body(x);
+		use_body(x);
+	use_drop_body(x);
 }
 
 void
@@ -471,7 +347,7 @@ exchange_on_plain(struct exchange *x, const uint8_t *p, size_t len)
 	x->last_ns = clock_mono_ns();
 	enum answer_result r = answer_feed(&x->a, p, len);
 	if (r == ANSWER_MORE) {
-		maybe_drop_body(x);
+		use_drop_body(x);
 		x->owed += len;
 		if (client_backlog(x->client) < CLIENT_BACKLOG_HIGH) {
 			lane_grant(l, x->owed);
@@ -503,26 +379,27 @@ exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view d
 		    (int)detail.len, detail.p);
 	switch (fault) {
 	case LANE_LEAK:
-		fail(x, &(struct failure){.status = 502,
-			    .code = "answer_withheld",
-			    .message = VIEW("The provider's answer held the provider key and was "
-					    "stopped."),
-			    .final = true});
+		exchange_end_fail(
+		    x, &(struct failure){.status = 502,
+			   .code = "answer_withheld",
+			   .message = VIEW("The provider's answer held the provider key and was "
+					   "stopped."),
+			   .final = true});
 		break;
 	case LANE_UPSTREAM_EOF:
 	case LANE_TRUNCATED: {
 		enum answer_result r = answer_eof(&x->a, fault == LANE_UPSTREAM_EOF);
 		if (r == ANSWER_FAILED)
-			set_error(x, RESULT_FAILED, x->a.failure.code);
+			exchange_end_note(x, RESULT_FAILED, x->a.failure.code);
 		if (r != ANSWER_FAILED || !x->went || !try_next(x, 502))
 			on_answer(x, r);
 		break;
 	}
 	default:
 		if (!x->went && !vault_up(x->w->vault))
-			fail_vault(x);
+			exchange_end_fail_vault(x);
 		else
-			fail_with(x, 502, "sealer_ended",
+			exchange_end_fail_with(x, 502, "sealer_ended",
 			    VIEW("The TLS session to the provider ended unexpectedly; retry."),
 			    1000);
 	}
@@ -537,9 +414,9 @@ exchange_client_gone(struct exchange *x)
 	x->client = NULL;
 	x->restart = false;
 	x->client_closed = true;
-	set_error(x, RESULT_FAILED, "client_closed");
-	drop_lane(x, x->lane != NULL && !x->use_sent && !x->went && x->body_sent == 0);
-	end(x);
+	exchange_end_note(x, RESULT_FAILED, "client_closed");
+	exchange_end_lane(x, x->lane != NULL && !x->use_sent && !x->went && x->body_sent == 0);
+	exchange_end_served(x);
 }
 
 void
@@ -565,7 +442,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (x->use_again) {
 		x->use_again = false;
 		if (x->lane != NULL && vault_up(x->w->vault))
-			send_use(x);
+			use_send(x);
 	}
 	const struct config_limits *lim = &x->w->config->limits;
 	uint64_t now = clock_mono_ns();
@@ -581,14 +458,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (x->ended) {
 		x->use_sent = false;
-		finish(x);
+		exchange_end_finish(x);
 	} else if (x->went) {
-		fail_with(x, 504, "provider_timeout",
+		exchange_end_fail_with(x, 504, "provider_timeout",
 		    VIEW("The provider was silent for too long (limit: upstream_idle_timeout_s)."),
 		    0);
 	} else {
 		x->use_sent = false;
-		fail_with(
+		exchange_end_fail_with(
 		    x, 503, "vault_timeout", VIEW("The key vault did not answer in time."), 1000);
 	}
 }
@@ -611,7 +488,7 @@ authorize(struct exchange *x)
 	if (l == NULL)
 		return;
 	x->plan = plan_ref(known);
-	use(x, l);
+	begin_use(x, l);
 }
 
 struct exchange *

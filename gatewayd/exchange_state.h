@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The struct behind an exchange, for exchange.c (its course) and record.c (its
-// record) only.
+// The struct behind an exchange, for exchange.c (its course), use.c (USE and body)
+// and record.c (its record) only.
 #ifndef GATEWAYD_EXCHANGE_STATE_H
 #define GATEWAYD_EXCHANGE_STATE_H
 
@@ -49,6 +49,13 @@ struct exchange {
 	char error_code[65];
 	struct answer a;
 };
+
+// USE for the current attempt on x->lane (use.c).
+void use_send(struct exchange *x);
+// As much of the body as the lane takes now.
+void use_body(struct exchange *x);
+// Frees the body if the request cannot have to be sent again.
+void use_drop_body(struct exchange *x);
 
 // key.complete to auditd and SETTLE to the vault for the current attempt (record.c).
 void record_attempt(const struct exchange *x);

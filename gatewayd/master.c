@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -179,6 +180,7 @@ master_open(const struct config *c)
 	char error[512];
 	m->config = c;
 	m->signals = -1;
+	tzset(); // reads /etc/localtime now; OpenSSL's look at a certificate's dates would later
 	for (size_t i = 0; i < CONFIG_WORKERS_MAX; i++)
 		m->child[i].plain = m->child[i].tls = m->child[i].control = -1;
 	if (c->listen.plain != NULL)

@@ -59,13 +59,21 @@ fail_waiters(struct sealer *s, const struct failure *f)
 
 // --- sealers ---------------------------------------------------------------------
 
+// Lanes that it has or will have: those who wait for a lane that is being opened are
+// counted by that lane.
+static size_t
+load(const struct sealer *s)
+{
+	return s->lanes + s->waiting - MIN(s->waiting, s->opening);
+}
+
 // A sealer for one more waiter.
 static struct sealer *
 find_room(struct pool *p, uint64_t credential)
 {
 	struct sealer *s;
 	TAILQ_FOREACH(s, &p->sealers, entry)
-	if (s->credential == credential && !s->gone && s->lanes + s->waiting < LANES_MAX)
+	if (s->credential == credential && !s->gone && load(s) < LANES_MAX)
 		return s;
 	return NULL;
 }

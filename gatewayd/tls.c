@@ -130,10 +130,22 @@ tls_session(struct tls *t)
 	return ssl;
 }
 
+// Without it OpenSSL verifies the chain even when nobody asks for the outcome, and for
+// its dates the C library opens the time zone file, which no worker may.
+static int
+trust_all(X509_STORE_CTX *store, void *arg)
+{
+	(void)store, (void)arg;
+	return 1;
+}
+
 int
 tls_selftest(struct tls *t)
 {
 	SSL_CTX *cctx = SSL_CTX_new(TLS_client_method());
+	if (cctx == NULL)
+		BUG("out of memory");
+	SSL_CTX_set_cert_verify_callback(cctx, trust_all, NULL);
 	SSL *client = SSL_new(cctx), *server = tls_session(t);
 	BIO *a, *b;
 	if (client == NULL || BIO_new_bio_pair(&a, 0, &b, 0) != 1)

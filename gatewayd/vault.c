@@ -61,6 +61,13 @@ down(struct vault *v, const char *why)
 	schedule(v);
 }
 
+static const struct msg_deny no_descriptor = {
+    .status = 503,
+    .code = {"vault_busy", 10},
+    .message = {"The vault could not pass on a descriptor; retry.", 48},
+    .retry_after_ms = 1000,
+};
+
 static enum chan_status
 on_sealer(struct vault *v, struct link *l, const struct frame *f)
 {
@@ -68,10 +75,12 @@ on_sealer(struct vault *v, struct link *l, const struct frame *f)
 	int fd = chan_take_fd(link_chan(l));
 	struct open *o = idmap_take(&v->opens, f->id);
 	enum chan_status s = chan_decode(link_chan(l), f, &m);
-	if (s == CHAN_OK && (fd < 0 || o == NULL || o->credential != m.credential))
+	if (s == CHAN_OK && (o == NULL || o->credential != m.credential))
 		s = chan_reject(link_chan(l), "SEALER that nobody asked for");
 	free(o);
-	if (s == CHAN_OK)
+	if (s == CHAN_OK && fd < 0) // the kernel took no more descriptors from the vault
+		pool_on_sealer_denied(v->w->pool, m.credential, &no_descriptor);
+	else if (s == CHAN_OK)
 		pool_on_sealer(v->w->pool, m.credential, m.sealer, fd);
 	else if (fd >= 0)
 		close(fd);

@@ -21,6 +21,7 @@
 #define OUT_CAP_KEEP  (64U * 1024U)
 #define FDS_PER_FRAME 2U
 #define FDS_STASHED   8U
+#define ID_FDS_LOST   (UINT64_C(1) << 63)
 
 struct fd_mark {
 	uint64_t at; // stream position of the first byte of its frame
@@ -50,9 +51,11 @@ struct chan {
 	size_t out_end;
 	uint64_t written; // stream position of out[out_at]
 	struct fd_mark *marks;
+	size_t mark_count;
 
 	int stash[FDS_STASHED];
 	size_t stash_count;
+	bool fds_lost; // the frame handed out last came without its descriptors
 };
 
 static bool
@@ -88,6 +91,17 @@ chan_new(int fd, enum role from, unsigned options)
 	return c;
 }
 
+static void
+drop_mark(struct chan *c)
+{
+	struct fd_mark *m = c->marks;
+	for (size_t i = 0; i < m->count; i++)
+		close(m->fds[i]);
+	c->marks = m->next;
+	c->mark_count--;
+	free(m);
+}
+
 void
 chan_free(struct chan *c)
 {
@@ -95,13 +109,8 @@ chan_free(struct chan *c)
 		return;
 	CHECK_OBJ(c, CHAN_MAGIC);
 	c->magic = 0;
-	while (c->marks != NULL) {
-		struct fd_mark *m = c->marks;
-		c->marks = m->next;
-		for (size_t i = 0; i < m->count; i++)
-			close(m->fds[i]);
-		free(m);
-	}
+	while (c->marks != NULL)
+		drop_mark(c);
 	for (size_t i = 0; i < c->stash_count; i++)
 		close(c->stash[i]);
 	buffer_free(c, c->in);
@@ -253,6 +262,10 @@ chan_next(struct chan *c, struct frame *f_r)
 		return chan_reject(c, "frame too large for this channel");
 	if (have < total)
 		return CHAN_AGAIN;
+	if (c->options & CHAN_FDS) {
+		c->fds_lost = (f_r->id & ID_FDS_LOST) != 0;
+		f_r->id &= ~ID_FDS_LOST;
+	}
 	f_r->payload = c->in + c->in_at + FRAME_HEADER_LEN;
 	c->in_at += total;
 	c->in_last = total;
@@ -272,7 +285,7 @@ chan_decode(struct chan *c, const struct frame *f, void *msg)
 int
 chan_take_fd(struct chan *c)
 {
-	if (c->stash_count == 0)
+	if (c->stash_count == 0 || c->fds_lost)
 		return -1;
 	int fd = c->stash[0];
 	c->stash_count--;
@@ -322,12 +335,16 @@ out_commit(struct chan *c, uint8_t type, uint64_t id, size_t len)
 
 // Upper bound of a message's encoding, so that small ones do not reserve 64 KiB.
 static size_t
-encode_bound(uint8_t type)
+encode_bound(uint8_t type, const void *msg)
 {
 	switch (type) {
 	case MSG_CREDENTIAL_PUT:
-	case MSG_SEALER_CONFIG:
 		return FRAME_PAYLOAD_MAX - FRAME_HEADER_LEN;
+	case MSG_SEALER_CONFIG: { // one lies in secret memory for every sealer that starts
+		const struct msg_sealer_config *m = msg;
+		return MIN(512U + m->host.len + m->ca_pem.len,
+		    FRAME_PAYLOAD_MAX - (size_t)FRAME_HEADER_LEN);
+	}
 	case MSG_SEAL:
 		return 20U * 1024U;
 	case MSG_USE:
@@ -346,7 +363,7 @@ int
 chan_send(struct chan *c, uint8_t type, uint64_t id, const void *msg)
 {
 	CHECK_OBJ(c, CHAN_MAGIC);
-	size_t bound = encode_bound(type);
+	size_t bound = encode_bound(type, msg);
 	// Most messages are small: encode on a short reservation first.
 	size_t tries[] = {is_secret(c) ? bound : MIN(bound, 4096U), bound};
 	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
@@ -394,7 +411,18 @@ chan_send_fds(struct chan *c, uint8_t type, uint64_t id, const void *msg, const 
 	while (*tail != NULL)
 		tail = &(*tail)->next;
 	*tail = m;
+	c->mark_count++;
 	return 0;
+}
+
+// The frame goes without its descriptors: its receiver then does what it does when
+// there is no more of anything, and the channel lives.
+static void
+lose_fds(struct chan *c)
+{
+	BUG_IF(c->marks->at != c->written);
+	c->out[c->out_at + FRAME_ID_AT] |= (uint8_t)(ID_FDS_LOST >> 56);
+	drop_mark(c);
 }
 
 static ssize_t
@@ -415,12 +443,8 @@ send_with_fds(struct chan *c, struct fd_mark *m, size_t len)
 	cm->cmsg_len = CMSG_LEN(sizeof(int) * m->count);
 	memcpy(CMSG_DATA(cm), m->fds, sizeof(int) * m->count);
 	ssize_t n = sendmsg(c->fd, &mh, MSG_NOSIGNAL);
-	if (n > 0) {
-		for (size_t i = 0; i < m->count; i++)
-			close(m->fds[i]);
-		c->marks = m->next;
-		free(m);
-	}
+	if (n > 0)
+		drop_mark(c);
 	return n;
 }
 
@@ -462,6 +486,10 @@ chan_flush(struct chan *c)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return CHAN_AGAIN;
+		if (n < 0 && errno == ETOOMANYREFS && c->marks != NULL) {
+			lose_fds(c);
+			continue;
+		}
 		if (n <= 0)
 			return CHAN_EOF;
 		if (is_secret(c))
@@ -477,4 +505,10 @@ size_t
 chan_backlog(const struct chan *c)
 {
 	return c->out_end - c->out_at;
+}
+
+size_t
+chan_unsent_fds(const struct chan *c)
+{
+	return c->mark_count;
 }

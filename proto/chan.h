@@ -50,7 +50,8 @@ enum chan_status chan_decode(struct chan *c, const struct frame *f, void *msg) M
 enum chan_status chan_reject(struct chan *c, const char *reason);
 const char *chan_reason(const struct chan *c);
 
-// Oldest descriptor received with CHAN_FDS, the caller owns it; -1 if none.
+// Oldest descriptor received with CHAN_FDS, the caller owns it; -1 if none, also when
+// the sender could not attach those of the frame handed out last (see chan_send_fds).
 int chan_take_fd(struct chan *c);
 
 // Queue a frame; nothing is written before chan_flush. A message that does not
@@ -60,12 +61,16 @@ int chan_send(struct chan *c, uint8_t type, uint64_t id, const void *msg);
 int chan_send_raw(struct chan *c, uint8_t type, uint64_t id, const void *p, size_t len);
 
 // Same as chan_send, with n descriptors (1 or 2) attached to the frame's first
-// byte. Takes ownership: they are closed here once sent, or by chan_free.
+// byte. Takes ownership: they are closed here once sent, or by chan_free. When the
+// kernel takes no more descriptors (ETOOMANYREFS: too many of this user's wait in
+// sockets that nobody reads) the frame goes out without them and says so in the top
+// bit of its id, which no frame of ours uses; a CHAN_FDS receiver clears the bit.
 int chan_send_fds(
     struct chan *c, uint8_t type, uint64_t id, const void *msg, const int *fds, size_t n);
 
 // Writes what is queued. OK: all written. AGAIN: the socket is full. EOF: error.
 enum chan_status chan_flush(struct chan *c) MUST_CHECK;
-size_t chan_backlog(const struct chan *c); // bytes queued and not yet written
+size_t chan_backlog(const struct chan *c);    // bytes queued and not yet written
+size_t chan_unsent_fds(const struct chan *c); // frames with descriptors among them
 
 #endif

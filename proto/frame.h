@@ -12,6 +12,7 @@
 #define FRAME_MAGIC	  0x5350U
 #define FRAME_VERSION	  1U
 #define FRAME_HEADER_LEN  16U
+#define FRAME_ID_AT	  8U
 #define FRAME_PAYLOAD_MAX 65536U
 
 struct frame {

@@ -433,6 +433,8 @@ struct msg_credit {
 };
 
 #define LANE_WINDOW (128U * 1024U)
+// Lanes of one sealer at one time; the sealer rejects a gateway that opens more.
+#define SEALER_LANES_MAX 4096U
 
 // --- coding ------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ struct core {
 	struct admin_change *change; // the one that is being recorded, or NULL
 
 	enum secmem_kind memory;
+	size_t secret_limit; // secret memory that sealers may take; the rest is the administrator's
 	uint64_t started_ns; // monotonic
 	uint64_t uses;
 	uint64_t denials;

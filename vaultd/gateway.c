@@ -11,15 +11,16 @@
 #include "vaultd/lane_ctl.h"
 #include "vaultd/use.h"
 
-#define GATEWAY_MAGIC	0x67617465U
-#define GATEWAY_BACKLOG (8U * 1024U * 1024U) // answers to a worker that does not read them
-#define BACKLOG_MAX	(4U << 20)	     // bytes of answers that a worker has not read
+#define GATEWAY_MAGIC 0x67617465U
+#define UNSENT_MAX    16U	 // sealers that a worker asked for and does not take
+#define BACKLOG_MAX   (4U << 20) // bytes of answers that a worker has not read
 
 struct gateways {
 	struct core *core;
 	struct gateway *first;
 	size_t count;
 	uint64_t next_id;
+	size_t plans_unused; // of all channels
 };
 
 struct gateways *
@@ -55,6 +56,35 @@ gateway_set_free(struct gateways *g)
 	while (g->first != NULL)
 		gone(g->first);
 	free(g);
+}
+
+// The allowance as one point in time: it grows with each opening and may lie ahead by
+// the burst at most.
+bool
+gateway_may_open(struct gateway *gw, struct deny *d)
+{
+	const uint64_t each = 1000000000U / GATEWAY_OPEN_RATE;
+	uint64_t now = clock_mono_ns();
+	uint64_t whole = MAX(gw->open_ns, now) + each;
+	if (whole - now > GATEWAY_OPEN_BURST * each) {
+		deny_set(d, DENY_VAULT_BUSY, "This worker opens sealers too fast. Try again.");
+		d->retry_after_ms = (whole - now - GATEWAY_OPEN_BURST * each) / 1000000U + 1;
+		return false;
+	}
+	gw->open_ns = whole;
+	return true;
+}
+
+// Descriptors that wait for a worker are ours until it takes them: an honest one does.
+bool
+gateway_takes_sealers(struct gateway *gw)
+{
+	struct chan *c = link_chan(gw->link);
+	if (chan_unsent_fds(c) < UNSENT_MAX)
+		return true;
+	if (chan_flush(c) == CHAN_EOF) // many may have been asked for in one turn
+		return false;
+	return chan_unsent_fds(c) < UNSENT_MAX;
 }
 
 static enum chan_status
@@ -129,6 +159,7 @@ gateway_accept(struct gateways *g, int fd)
 	gw->magic = GATEWAY_MAGIC;
 	gw->core = g->core;
 	gw->id = g->next_id++;
+	gw->plans.unused_all = &g->plans_unused;
 	struct chan *c = chan_new(fd, ROLE_GATEWAY_AT_CORE, 0);
 	BUG_IF(c == NULL);
 	gw->link = link_new(g->core->base, c, on_frame, on_close, gw);

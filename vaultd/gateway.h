@@ -7,9 +7,14 @@
 
 #include "proto/link.h"
 #include "vaultd/core.h"
+#include "vaultd/deny.h"
 #include "vaultd/plan.h"
 
-#define GATEWAY_MAX 256U // channels at one time
+// Channels at one time: the most workers that a gateway may have, and some that are
+// being replaced.
+#define GATEWAY_MAX	   72U
+#define GATEWAY_OPEN_BURST 64U // sealers that a channel may open at once
+#define GATEWAY_OPEN_RATE  16U // and a second
 
 struct gateway {
 	unsigned magic;
@@ -19,12 +24,19 @@ struct gateway {
 	uint64_t worker;
 	bool greeted;
 	uint64_t last_request; // newest AUTHORIZE
+	uint64_t open_ns;      // when its allowance of SEALER_OPEN is whole again
 	struct plan_table plans;
 	struct gateway *next;
 };
 
 struct gateways *gateway_set_new(struct core *core);
 void gateway_set_free(struct gateways *g);
+
+// May the channel open one more sealer now? Takes it from its allowance; false and *d
+// (vault_busy) if not.
+bool gateway_may_open(struct gateway *gw, struct deny *d) MUST_CHECK;
+// False: it does not read the descriptors that it asked for, reject it.
+bool gateway_takes_sealers(struct gateway *gw) MUST_CHECK;
 
 // Takes ownership of fd, a connection of the gateway's user.
 void gateway_accept(struct gateways *g, int fd);

@@ -13,16 +13,19 @@
 #include "common/log.h"
 #include "common/sock.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/sealer_loop.h"
 
 #define SLOTS	     1024U // live sealers and dead ones whose EXITED is still to come
 #define SEALER_MAGIC 0x7365616cU
 // Heads that wait for a sealer lie in secret memory, which is everybody's.
 #define SEALER_BACKLOG 65536U
-#define SEALERS_EACH   4U // of one credential for one worker
+#define SEALERS_EACH   4U     // of one credential for one worker
+#define CONFIG_EXTRA   8192U  // secret memory of a new sealer beyond its certificates
+#define SEAL_ROOM      65536U // likewise to hand over one head
 
 struct lane {
 	uint64_t id;
-	bool held;	   // an intent is on its way
+	uint64_t held;	   // request whose intent is on its way, 0: none
 	uint64_t busy_seq; // audit record of the request on it, 0: none known
 };
 
@@ -35,7 +38,9 @@ struct sealer {
 	uint64_t credential;
 	uint64_t version;
 	char credential_id[CRED_ID_SIZE];
-	bool gone; // the gateway was told; nothing new goes here
+	bool ready;	    // SEALER_READY came
+	bool blame_gateway; // for what the sealer is rejected for
+	bool gone;	    // the gateway was told; nothing new goes here
 	uint64_t gone_ns;
 	uint64_t used_ns;
 	struct lane *lane;
@@ -48,6 +53,7 @@ struct lane_ctl {
 	struct link *zygote;
 	struct sealer *slot[SLOTS];
 	size_t live;
+	size_t starting; // of those, not ready yet
 	uint64_t opened; // counts up; id = opened * SLOTS + slot
 };
 
@@ -81,7 +87,7 @@ static bool
 has_busy_lane(const struct sealer *s)
 {
 	for (size_t i = 0; i < s->lane_count; i++)
-		if (s->lane[i].held || s->lane[i].busy_seq != 0)
+		if (s->lane[i].held != 0 || s->lane[i].busy_seq != 0)
 			return true;
 	return false;
 }
@@ -121,6 +127,7 @@ cut(struct sealer *s, const char *reason)
 	link_free(s->link);
 	s->link = NULL;
 	s->ctl->live--;
+	s->ctl->starting -= !s->ready;
 }
 
 static bool
@@ -159,6 +166,14 @@ on_exited(struct lane_ctl *c, struct link *l, const struct frame *f)
 			.result = RESULT_FAILED,
 			.code = "attack_signal",
 			.signal = m.signal});
+	} else if (m.exit_code == SEALER_EXIT_GATEWAY) {
+		log_msg(LOG_ERROR, "sealer %llu of %s ended: the gateway broke the protocol",
+		    (unsigned long long)s->id, s->credential_id);
+		note_sealer(s, NOTE_PEER_REJECTED,
+		    &(struct note){.event = EVENT_PEER_REJECTED,
+			.result = RESULT_DENIED,
+			.user = "gateway",
+			.code = "lane_protocol"});
 	} else if (m.exit_code != 0 || m.signal != 0) {
 		log_msg(LOG_WARN, "sealer %llu ended: exit code %llu, signal %llu",
 		    (unsigned long long)s->id, (unsigned long long)m.exit_code,
@@ -194,8 +209,10 @@ on_verified(struct sealer *s, const struct frame *f)
 		return CHAN_REJECT;
 	if (find_lane(s, m.lane) != NULL)
 		return chan_reject(link_chan(s->link), "lane verified twice");
-	if (s->lane_count == LANE_CTL_LANES_MAX)
+	if (s->lane_count == SEALER_LANES_MAX) {
+		s->blame_gateway = true; // it alone opens lanes
 		return chan_reject(link_chan(s->link), "too many lanes");
+	}
 	if (s->lane_count == s->lane_cap) {
 		s->lane_cap = MAX(s->lane_cap * 2, 8U);
 		s->lane = base_realloc(s->lane, s->lane_cap * sizeof(*s->lane));
@@ -244,6 +261,8 @@ on_sealer_frame(void *cookie, struct link *l, const struct frame *f)
 	CHECK_OBJ(s, SEALER_MAGIC);
 	switch (f->type) {
 	case MSG_SEALER_READY:
+		s->ready = true;
+		s->ctl->starting--;
 		chan_set_state(link_chan(l), CHANNEL_READY);
 		return CHAN_OK;
 	case MSG_LANE_VERIFIED:
@@ -267,6 +286,7 @@ on_sealer_close(void *cookie, struct link *l, enum chan_status why)
 		note_sealer(s, NOTE_PEER_REJECTED,
 		    &(struct note){.event = EVENT_PEER_REJECTED,
 			.result = RESULT_DENIED,
+			.user = s->blame_gateway ? "gateway" : "sealer",
 			.code = "protocol",
 			.reason = view_of(reason)});
 	}
@@ -301,16 +321,17 @@ lane_ctl_free(struct lane_ctl *c)
 	free(c);
 }
 
-// The sealer that has been without work for longest makes room for a new one.
+// The worker's own sealer that has been without work for longest makes room for a new
+// one; another worker's never does.
 static bool
-make_room(struct lane_ctl *c)
+make_room(struct lane_ctl *c, uint64_t gateway)
 {
 	struct sealer *oldest = NULL;
 	if (c->live < LANE_CTL_SEALERS_MAX)
 		return true;
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct sealer *s = c->slot[i];
-		if (s != NULL && s->link != NULL && s->lane_count == 0 &&
+		if (s != NULL && s->link != NULL && s->gateway == gateway && s->lane_count == 0 &&
 		    (oldest == NULL || s->used_ns < oldest->used_ns))
 			oldest = s;
 	}
@@ -365,6 +386,15 @@ new_sealer(struct gateway *gw, uint64_t handle, const struct cred *cred, size_t 
 	return s;
 }
 
+// Sealers leave `quarters` of their share of secret memory at most filled: starting them
+// must not keep heads from being sealed, and neither keeps the administrator out.
+static bool
+memory_left(const struct core *core, size_t quarters, size_t need)
+{
+	size_t limit = core->secret_limit / 4 * quarters;
+	return limit == 0 || (need < limit && secmem_used() < limit - need);
+}
+
 static bool
 open_sealer(
     struct gateway *gw, uint64_t request, uint64_t handle, const struct cred *cred, struct deny *d)
@@ -372,7 +402,12 @@ open_sealer(
 	struct lane_ctl *c = gw->core->lanes;
 	int control[2], lanes[2];
 	size_t slot = free_slot(c);
-	if (slot == SLOTS || !make_room(c))
+	if (c->starting >= LANE_CTL_STARTING_MAX)
+		return deny_set(d, DENY_VAULT_BUSY, "Many sealers are being started. Try again.");
+	if (!memory_left(gw->core, 3, CONFIG_EXTRA + 2 * cred->ca_pem.len))
+		return deny_set(
+		    d, DENY_VAULT_BUSY, "The vault's secret memory is full. Try again.");
+	if (slot == SLOTS || !make_room(c, gw->id))
 		return deny_set(d, DENY_VAULT_BUSY, "All %u sealers are at work. Try again.",
 		    LANE_CTL_SEALERS_MAX);
 	if (sock_pair(control) != 0)
@@ -394,6 +429,7 @@ open_sealer(
 	}
 	c->slot[slot] = s;
 	c->live++;
+	c->starting++;
 	(void)link_send_fds(c->zygote, MSG_FORK, 0, &(struct msg_fork){.sealer = s->id},
 	    (const int[]){control[1], lanes[1]}, 2);
 	struct msg_sealer m = {.credential = handle, .sealer = s->id};
@@ -421,8 +457,12 @@ lane_ctl_on_open(struct gateway *gw, const struct frame *f)
 	struct deny d = {0};
 	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
+	if (!gateway_takes_sealers(gw))
+		return chan_reject(link_chan(gw->link), "does not take the sealers it asks for");
 	const struct cred *cred = cred_by_handle(gw->core->creds, m.credential);
-	if (cred == NULL)
+	if (!gateway_may_open(gw, &d))
+		; // denied
+	else if (cred == NULL)
 		deny_set(&d, DENY_NO_CREDENTIAL, "The credential was removed. Ask for a new plan.");
 	else if (!cred->enabled)
 		deny_set(&d, DENY_CREDENTIAL_DISABLED, "The credential is switched off.");
@@ -456,28 +496,36 @@ lane_ctl_check(struct lane_ctl *c, uint64_t gateway, uint64_t sealer, uint64_t l
 	const struct lane *l = find_lane(s, lane);
 	if (l == NULL)
 		return deny_set(d, DENY_LANE_MISMATCH, "The lane has no verified provider (yet).");
-	if (l->held)
+	if (l->held != 0)
 		return deny_set(d, DENY_LANE_MISMATCH, "The lane is taken by another request.");
 	return true;
 }
 
 void
-lane_ctl_hold(struct lane_ctl *c, uint64_t sealer, uint64_t lane)
+lane_ctl_hold(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request)
 {
 	struct sealer *s = find(c, sealer);
 	struct lane *l = s == NULL ? NULL : find_lane(s, lane);
-	BUG_IF(l == NULL || l->held);
-	l->held = true;
+	BUG_IF(l == NULL || l->held != 0 || request == 0);
+	l->held = request;
 	s->used_ns = clock_mono_ns();
 }
 
+bool
+lane_ctl_holds(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request)
+{
+	struct sealer *s = find(c, sealer);
+	const struct lane *l = s == NULL ? NULL : find_lane(s, lane);
+	return l != NULL && l->held == request;
+}
+
 void
-lane_ctl_unhold(struct lane_ctl *c, uint64_t sealer, uint64_t lane)
+lane_ctl_unhold(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request)
 {
 	struct sealer *s = find(c, sealer);
 	struct lane *l = s == NULL ? NULL : find_lane(s, lane);
-	if (l != NULL)
-		l->held = false;
+	if (l != NULL && l->held == request)
+		l->held = 0;
 }
 
 int
@@ -486,7 +534,8 @@ lane_ctl_seal(struct lane_ctl *c, uint64_t sealer, uint64_t request, const struc
 	struct sealer *s = find(c, sealer);
 	struct lane *l = s == NULL ? NULL : find_lane(s, m->lane);
 	BUG_IF(l == NULL || s->link == NULL);
-	if (link_send(s->link, MSG_SEAL, request, m) != 0)
+	size_t room = SEAL_ROOM + 2 * link_backlog(s->link);
+	if (!memory_left(c->core, 4, room) || link_send(s->link, MSG_SEAL, request, m) != 0)
 		return -1;
 	l->busy_seq = m->audit_seq;
 	return 0;

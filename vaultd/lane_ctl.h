@@ -13,16 +13,18 @@
 #include "vaultd/deny.h"
 #include "vaultd/gateway.h"
 
-#define LANE_CTL_SEALERS_MAX 256U
-#define LANE_CTL_LANES_MAX   4096U	   // verified lanes remembered for each sealer
-#define LANE_CTL_IDLE_NS     300000000000U // then an unused sealer is retired
-#define LANE_CTL_STALE_NS    600000000000U // then a stale one is cut off
+#define LANE_CTL_SEALERS_MAX  256U
+#define LANE_CTL_STARTING_MAX 64U	    // of them those that are not ready yet
+#define LANE_CTL_IDLE_NS      300000000000U // then an unused sealer is retired
+#define LANE_CTL_STALE_NS     600000000000U // then a stale one is cut off
 
 // zygote: the core's end of its channel; ownership passes.
 struct lane_ctl *lane_ctl_new(struct core *core, int zygote);
 void lane_ctl_free(struct lane_ctl *c);
 
-// SEALER_OPEN of a gateway: answers SEALER with a descriptor, or DENY.
+// SEALER_OPEN of a gateway: answers SEALER with a descriptor, or DENY. A channel has
+// GATEWAY_OPEN_BURST of them at once and GATEWAY_OPEN_RATE a second after that; one
+// that does not read the descriptors it asked for is rejected.
 enum chan_status lane_ctl_on_open(struct gateway *gw, const struct frame *f);
 
 // May this lane carry a request of this credential version for this gateway now?
@@ -30,9 +32,12 @@ enum chan_status lane_ctl_on_open(struct gateway *gw, const struct frame *f);
 bool lane_ctl_check(struct lane_ctl *c, uint64_t gateway, uint64_t sealer, uint64_t lane,
     uint64_t credential, uint64_t version, struct deny *d) MUST_CHECK;
 
-// Reserves the lane while the intent is on its way; lane_ctl_check said yes before.
-void lane_ctl_hold(struct lane_ctl *c, uint64_t sealer, uint64_t lane);
-void lane_ctl_unhold(struct lane_ctl *c, uint64_t sealer, uint64_t lane);
+// Reserves the lane for a request while its intent is on its way; lane_ctl_check said yes
+// before. A lane that was closed and opened again under the same id is held no more.
+void lane_ctl_hold(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request);
+bool lane_ctl_holds(
+    struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request) MUST_CHECK;
+void lane_ctl_unhold(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request);
 
 // Hands the head to the sealer. -1: secret memory is full; nothing was sent.
 int lane_ctl_seal(

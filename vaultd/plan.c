@@ -32,9 +32,25 @@ expired(const struct plan *p, uint64_t now_ns)
 }
 
 static void
+count_unused(struct plan_table *t, bool more)
+{
+	t->unused = more ? t->unused + 1 : t->unused - 1;
+	if (t->unused_all != NULL)
+		*t->unused_all = more ? *t->unused_all + 1 : *t->unused_all - 1;
+}
+
+static void
+free_plan(struct plan_table *t, struct plan *p)
+{
+	if (p != NULL && !p->used)
+		count_unused(t, false);
+	free(p);
+}
+
+static void
 pop(struct plan_table *t)
 {
-	free(slot_at(t, 0)->plan);
+	free_plan(t, slot_at(t, 0)->plan);
 	t->head = (t->head + 1) & (t->cap - 1);
 	t->count--;
 }
@@ -64,9 +80,8 @@ grow(struct plan_table *t)
 }
 
 static bool
-make_room(struct plan_table *t, uint64_t now_ns)
+make_room(struct plan_table *t)
 {
-	plan_expire(t, now_ns);
 	if (t->count < t->cap)
 		return true;
 	if (t->cap < PLAN_MAX) {
@@ -85,7 +100,10 @@ plan_add(
     struct plan_table *t, uint64_t id, struct view model, struct view conversation, uint64_t now_ns)
 {
 	BUG_IF(t->count != 0 && slot_at(t, t->count - 1)->id >= id);
-	if (!make_room(t, now_ns))
+	plan_expire(t, now_ns);
+	if (t->unused_all != NULL && *t->unused_all >= PLAN_ALL_MAX && t->unused >= PLAN_SHARE)
+		return NULL;
+	if (!make_room(t))
 		return NULL;
 	struct plan *p = base_calloc(1, sizeof(*p) + model.len + conversation.len);
 	p->id = id;
@@ -97,6 +115,7 @@ plan_add(
 	if (conversation.len != 0)
 		memcpy(p->text + model.len, conversation.p, conversation.len);
 	t->count++;
+	count_unused(t, true);
 	*slot_at(t, t->count - 1) = (struct plan_slot){.id = id, .plan = p};
 	return p;
 }
@@ -128,12 +147,20 @@ plan_find(struct plan_table *t, uint64_t id, uint64_t now_ns)
 }
 
 void
+plan_mark_used(struct plan_table *t, struct plan *p)
+{
+	if (!p->used)
+		count_unused(t, false);
+	p->used = true;
+}
+
+void
 plan_drop(struct plan_table *t, uint64_t id)
 {
 	struct plan_slot *s = find_slot(t, id);
 	if (s == NULL || s->plan == NULL || s->plan->in_flight)
 		return;
-	free(s->plan);
+	free_plan(t, s->plan);
 	s->plan = NULL;
 }
 
@@ -143,5 +170,5 @@ plan_clear(struct plan_table *t)
 	while (t->count != 0)
 		pop(t);
 	free(t->slot);
-	*t = (struct plan_table){0};
+	*t = (struct plan_table){.unused_all = t->unused_all};
 }

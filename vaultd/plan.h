@@ -3,7 +3,8 @@
 // Request ids only grow, so the table is a ring in order of id. At most PLAN_MAX
 // plans; each lives PLAN_LIFE_NS. When the ring is full the oldest plan that was used
 // already makes room (it loses its later attempts); if the oldest is unused and still
-// alive, the vault is busy. Pure but for memory.
+// alive, the vault is busy. Unused plans are also bounded over all channels together;
+// a channel that has few gets some even then. Pure but for memory.
 #ifndef VAULTD_PLAN_H
 #define VAULTD_PLAN_H
 
@@ -11,6 +12,8 @@
 
 #define PLAN_MAX     16384U
 #define PLAN_LIFE_NS 120000000000U
+#define PLAN_ALL_MAX 65536U // unused plans of all channels together
+#define PLAN_SHARE   1024U  // what a channel may have beyond that
 
 struct plan {
 	uint64_t id;
@@ -39,17 +42,21 @@ struct plan_table {
 	struct plan_slot *slot;
 	size_t cap; // power of two
 	size_t head;
-	size_t count; // slots in the ring, also those whose plan is gone
+	size_t count;	    // slots in the ring, also those whose plan is gone
+	size_t unused;	    // plans of this table that were never used
+	size_t *unused_all; // of all tables; NULL: this one is alone
 };
 
 struct view plan_model(const struct plan *p);
 struct view plan_conversation(const struct plan *p);
 
-// id must be greater than every id before. NULL: the table is full of live plans.
+// id must be greater than every id before. NULL: the table is full of live plans, or
+// all tables together are.
 struct plan *plan_add(struct plan_table *t, uint64_t id, struct view model,
     struct view conversation, uint64_t now_ns) MUST_CHECK;
 // NULL if there is none, or it expired.
 struct plan *plan_find(struct plan_table *t, uint64_t id, uint64_t now_ns);
+void plan_mark_used(struct plan_table *t, struct plan *p);
 void plan_drop(struct plan_table *t, uint64_t id);
 void plan_expire(struct plan_table *t, uint64_t now_ns);
 void plan_clear(struct plan_table *t);

@@ -182,6 +182,8 @@ open_secret_memory(struct core *core, unsigned kib)
 		    "LimitMEMLOCK, or lower --secret-kib)",
 		    kib, strerror(e), (unsigned long long)rl.rlim_cur / 1024);
 	}
+	size_t size = (size_t)kib * 1024;
+	core->secret_limit = size - MIN(size / 4, (size_t)ADMIN_MAX * 2 * FRAME_PAYLOAD_MAX);
 	if (core->memory == SECMEM_LOCKED)
 		log_msg(LOG_WARN,
 		    "the kernel has no memfd_secret: secrets are in locked memory, which root "

@@ -23,6 +23,7 @@ struct sealer_lane {
 	uint64_t audit_seq;	// of the last SEAL, 0 before the first
 	uint32_t cipher_left;	// bytes of CIPHER_IN that the gateway may still send
 	uint32_t body_left;	// bytes of BODY that the gateway may still send
+	size_t body_counted;	// our part of env->body_held
 	uint32_t cipher_credit; // bytes of CIPHER_OUT that we may still send
 	uint32_t plain_credit;	// bytes of PLAIN that we may still send
 	bool eof;
@@ -52,6 +53,7 @@ sealer_lane_free(struct sealer_lane *l)
 	if (l == NULL)
 		return;
 	CHECK_OBJ(l, LANE_MAGIC);
+	l->env->body_held -= l->body_counted;
 	sealer_tls_free(l->tls);
 	sealer_body_free(&l->body);
 	sodium_memzero(l, sizeof(*l)); // the scanner's tail is answer text
@@ -104,12 +106,21 @@ grant(struct sealer_lane *l, enum credit_kind kind, uint32_t *left, size_t held)
 	*left += (uint32_t)consumed;
 }
 
+// Body bytes that wait in this lane, also booked on the whole process.
+static size_t
+count_body(struct sealer_lane *l)
+{
+	size_t n = sealer_buf_len(&l->body.held) + sealer_buf_len(&l->body.next);
+	l->env->body_held += n - l->body_counted; // wraps back when it shrank
+	l->body_counted = n;
+	return n;
+}
+
 static void
 grant_all(struct sealer_lane *l)
 {
 	grant(l, CREDIT_CIPHER_IN, &l->cipher_left, sealer_buf_len(sealer_tls_in(l->tls)));
-	grant(l, CREDIT_BODY, &l->body_left,
-	    sealer_buf_len(&l->body.held) + sealer_buf_len(&l->body.next));
+	grant(l, CREDIT_BODY, &l->body_left, count_body(l));
 }
 
 static void
@@ -212,9 +223,15 @@ enum sealer_lane_result
 sealer_lane_body(struct sealer_lane *l, const uint8_t *p, size_t n)
 {
 	CHECK_OBJ(l, LANE_MAGIC);
+	if (l->state != LANE_USABLE)
+		return reject(l, "BODY before LANE_READY");
 	if (n > l->body_left)
 		return reject(l, "BODY beyond the window");
+	if (n > SEALER_BODY_HELD_MAX - MIN(l->env->body_held, SEALER_BODY_HELD_MAX))
+		return reject(l, "too many body bytes wait in its lanes");
 	l->body_left -= (uint32_t)n;
+	l->env->body_held += n;
+	l->body_counted += n;
 	switch (sealer_body_push(&l->body, p, n)) {
 	case SEALER_BODY_OK:
 		return SEALER_LANE_OK;

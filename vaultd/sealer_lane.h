@@ -30,9 +30,12 @@ struct sealer_env {
 	struct sealer_port port;
 	uint8_t *scratch; // SEALER_TLS_RECORD_MAX bytes of secret memory
 	uint8_t *plain;	  // SEALER_PLAIN_CAP bytes of ordinary memory
+	size_t body_held; // body bytes that wait in all lanes together
 };
 
-#define SEALER_PLAIN_CAP (SEALER_SCAN_ROOM + 2 * SEALER_TLS_RECORD_MAX)
+// Of all lanes together; each alone is bounded by its window.
+#define SEALER_BODY_HELD_MAX ((size_t)128 * 1024 * 1024)
+#define SEALER_PLAIN_CAP     (SEALER_SCAN_ROOM + 2 * SEALER_TLS_RECORD_MAX)
 
 struct sealer_lane;
 

@@ -15,8 +15,6 @@
 #include "proto/chan.h"
 #include "vaultd/sealer_table.h"
 
-// Bounds the memory that a compromised gateway can make this process use.
-#define LANES_MAX 4096U
 // While this much waits for the gateway, no lane produces more. Reading goes on
 // (windows bound it), so that two full sockets cannot wait for each other; a
 // gateway that only talks and never reads is at fault at BACKLOG_MAX.
@@ -239,7 +237,7 @@ on_open(struct loop *p, uint64_t id)
 {
 	if (sealer_table_find(p->table, id) != NULL)
 		return chan_reject(p->lanes, "LANE_OPEN of an open lane");
-	if (sealer_table_count(p->table) == LANES_MAX)
+	if (sealer_table_count(p->table) == SEALER_LANES_MAX)
 		return chan_reject(p->lanes, "too many lanes");
 	struct sealer_lane *l = sealer_lane_new(&p->env, id);
 	sealer_table_add(p->table, l);

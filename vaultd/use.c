@@ -264,7 +264,7 @@ begin_use(struct gateway *gw, struct plan *p, struct cred *c, const struct frame
 	uint64_t now = clock_mono_ns();
 	limits_take(&p->vkey->limits, now);
 	limits_take(&c->limits, now);
-	lane_ctl_hold(core->lanes, m->sealer, m->lane);
+	lane_ctl_hold(core->lanes, m->sealer, m->lane, f->id);
 	p->in_flight = true;
 	return true;
 }
@@ -371,7 +371,7 @@ note_void(struct pending *u, uint64_t seq, const struct cred *c, const char *cod
 static void
 give_back(struct pending *u, struct plan *p, struct cred *c)
 {
-	lane_ctl_unhold(u->core->lanes, u->sealer, u->lane);
+	lane_ctl_unhold(u->core->lanes, u->sealer, u->lane, u->request);
 	if (c != NULL)
 		limits_give_back(&c->limits);
 	if (p == NULL)
@@ -400,8 +400,11 @@ on_durable(struct pending *u, struct gateway *gw, struct plan *p, struct cred *c
 	struct core *core = u->core;
 	struct deny d = {0};
 	struct policy_request r = {.vkey = p->vkey, .op = p->op, .model = plan_model(p)};
+	bool held = lane_ctl_holds(core->lanes, u->sealer, u->lane, u->request);
 	give_back(u, p, c); // taken again below if the key is used
-	if (!policy_recheck(&r, c, &d) ||
+	if (!held)
+		(void)deny_set(&d, DENY_LANE_MISMATCH, "The lane was closed meanwhile.");
+	if (!held || !policy_recheck(&r, c, &d) ||
 	    !lane_ctl_check(
 		core->lanes, u->gateway, u->sealer, u->lane, u->credential, c->version, &d) ||
 	    !release(u, p, c, m, seq, &d)) {
@@ -414,7 +417,7 @@ on_durable(struct pending *u, struct gateway *gw, struct plan *p, struct cred *c
 	core->uses++;
 	c->last_used_s = clock_wall_ns() / 1000000000U;
 	p->next++;
-	p->used = true;
+	plan_mark_used(&gw->plans, p);
 	p->sealer = u->sealer;
 	p->lane = u->lane;
 	p->audit_seq = seq;

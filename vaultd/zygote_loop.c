@@ -78,9 +78,13 @@ on_fork(struct zygote *z, const struct frame *f)
 	int control = chan_take_fd(z->core);
 	int lanes = chan_take_fd(z->core);
 	if (lanes < 0) {
+		// The kernel took no more descriptors from the core: this sealer does not
+		// start, the others are not concerned.
 		if (control >= 0)
 			close(control);
-		return chan_reject(z->core, "FORK without two descriptors");
+		log_msg(LOG_ERROR, "cannot start a sealer: its descriptors did not come");
+		report(z, m.sealer, SEALER_EXIT_NOT_STARTED, 0);
+		return CHAN_OK;
 	}
 	start_sealer(z, m.sealer, control, lanes);
 	return CHAN_OK;

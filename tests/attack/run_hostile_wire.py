@@ -351,6 +351,10 @@ def sealer(a):
     lane_attack(a, "BODY, CREDIT, CLOSE and EOF of lanes that do not exist",
                 lambda s, l: [s.chan.send_raw("BODY", 1 << 40, b"x"), s.chan.send("LANE_EOF", 55),
                               s.chan.send("LANE_CLOSE", 56), s.chan.send("CREDIT", 57, kind=PLAIN, bytes=1)], False)
+    mark = a.mark()
+    lane_attack(a, "BODY on a lane that has no provider yet",
+                lambda s, l: [s.chan.send("LANE_OPEN", 50), s.chan.send_raw("BODY", 50, b"x" * 65536)])
+    tap.ok(a.audited("peer.rejected", mark, user="gateway"), "sealer: ... and the audit log blames the gateway for it")
     with case("sealer: a flood of lanes is bounded, the core does not grow"):
         core = a.pid("core")
         rss = rss_kib(core)
@@ -434,6 +438,109 @@ def auditd(a):
     tap.ok(a.serves(), "auditd: the service still serves")
 
 
+# --- sealers that are opened without end (K15) ------------------------------------------------------------------------------
+
+def handle(a):
+    with Gateway(a) as g:
+        return g.authorize(a.vkey, model="m")[2]["attempt"][0]["credential"]
+
+
+def many_channels(a, n):
+    held = []
+    for _ in range(n):
+        try:
+            held.append(Gateway(a))
+        except (Closed, OSError):
+            break
+    return held
+
+
+def status(a):
+    try:
+        return a.admin("STATUS")[-1][0] == "STATUS_REPLY"
+    except (Closed, OSError, TimeoutError):
+        return False
+
+
+def opens(a):
+    core, zygote, h = a.pid("core"), a.pid("zygote"), handle(a)
+    with case("K15 workers that open sealers and never take them do not end the core, nor its zygote"):
+        held = many_channels(a, 150)
+        end = time.monotonic() + 10
+        ids = 0
+        while time.monotonic() < end and a.pids().get("core") == [core]:
+            for g in held:
+                for _ in range(4):
+                    ids += 1
+                    try:
+                        g.chan.send("SEALER_OPEN", ids, credential=h)
+                    except (Closed, OSError):
+                        pass
+            time.sleep(0.5)
+        tap.note("%d channels, %d sealers asked for" % (len(held), ids))
+        for g in held:
+            g.close()
+        assert a.pids().get("core") == [core] and a.pids().get("zygote") == [zygote]
+        time.sleep(0.5)
+        assert a.serves()
+    with case("K15 a storm of openings whose answers are read does not lock the administrator out"):
+        child = os.fork()
+        if child == 0:
+            storm(a, h)
+        time.sleep(1)
+        answers = [status(a) for _ in range(40) if time.sleep(0.1) is None]
+        os.waitpid(child, 0)
+        assert all(answers), "%d of %d questions were not answered" % (answers.count(False), len(answers))
+        assert a.pids().get("core") == [core]
+    time.sleep(0.5)
+    with case("K15 a worker's sealers do not cost another worker its own"):
+        with Gateway(a) as good:
+            _, _, s, ln = a.lane(good)
+            s.chan.send("LANE_CLOSE", ln.id)  # idle from now on
+            held = many_channels(a, 68)
+            for g in held:
+                for k in range(4):
+                    g.chan.send("SEALER_OPEN", k + 1, credential=h)
+            time.sleep(1.5)
+            for g in held:
+                g.close()
+            again = s.open(2, a.up.port)
+            assert s.pump(lambda: again.ready or again.closed) and again.ready, again.closed
+    time.sleep(0.5)
+    with case("K15 opening has a ceiling for each worker, and says when to come again"):
+        with Gateway(a) as g:
+            for k in range(80):
+                g.chan.send("SEALER_OPEN", k + 1, credential=1 << 40)
+            got = [g.chan.recv()[2] for _ in range(80)]
+            busy = [m for m in got if m["code"] == "vault_busy"]
+            assert 8 <= len(busy) <= 16 and got[0]["code"] == "no_credential", (len(busy), got[0])
+            assert all(m["status"] == 503 and 0 < m["retry_after_ms"] <= 1001 for m in busy), busy[0]
+    tap.ok(a.serves(), "K15 the service still serves")
+
+
+def storm(a, h):
+    try:
+        held = many_channels(a, 150)
+        for g in held:
+            g.chan.sock.setblocking(False)
+        end, n = time.monotonic() + 7, 0
+        while time.monotonic() < end:
+            for g in held:
+                n += 4
+                try:
+                    g.chan.sock.send(b"".join(message("SEALER_OPEN", n + k, credential=h) for k in range(4)))
+                    while True:
+                        data, fds, _, _ = socket.recv_fds(g.chan.sock, 65536, 64)
+                        for fd in fds:
+                            os.close(fd)
+                        if not data:
+                            break
+                except OSError:
+                    pass
+    finally:
+        os._exit(0)
+
+
 # --- floods (K15) -----------------------------------------------------------------------------------------------------------
 
 def floods(a):
@@ -513,7 +620,7 @@ def main():
     with Arena() as a:
         assert a.serves()
         pids = a.pids()
-        for f in (roles, order, lanes, frames, descriptors, sealer, auditd, floods):
+        for f in (roles, order, lanes, frames, descriptors, sealer, opens, auditd, floods):
             try:
                 f(a)
             except Exception as e:  # noqa: BLE001: the next group still runs

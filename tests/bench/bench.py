@@ -290,8 +290,8 @@ def main():
             for count in (1000, 10000):
                 before = stack.memory_kb()
                 p = subprocess.Popen([f"{args.build}/bench-streams", "plain", "127.0.0.1", str(stack.port), stack.key, str(count),
-                                      "stamp-2-60000", "45"], stdout=subprocess.PIPE, text=True)
-                time.sleep(38)
+                                      "stamp-2-60000", "45", "500"], stdout=subprocess.PIPE, text=True)
+                time.sleep(36)
                 during = stack.memory_kb()
                 r = json.loads(p.communicate()[0])
                 per = (during[1] - before[1]) / max(r["open"], 1)

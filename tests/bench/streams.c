@@ -4,7 +4,7 @@
 // which the demo provider's `stamp-COUNT-MS` models put into it (CLOCK_MONOTONIC of
 // the same machine). Prints one JSON object. May touch: TCP to the address given.
 //
-//   streams plain|tls HOST PORT BEARER COUNT MODEL SECONDS
+//   streams plain|tls HOST PORT BEARER COUNT MODEL SECONDS [PER-SECOND]
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -172,6 +172,8 @@ pump(struct stream *s)
 			s->got = true;
 			add(&first_byte, now - s->sent_ns);
 			if (memcmp(buf, "HTTP/1.1 200", 12) != 0) {
+				if (failed == 0)
+					fprintf(stderr, "first refusal: %.*s\n", (int)r, buf);
 				end(s, false);
 				return;
 			}
@@ -206,8 +208,9 @@ start(struct stream *s, const struct sockaddr_in *to, int ep)
 int
 main(int argc, char **argv)
 {
-	if (argc != 8) {
-		fprintf(stderr, "usage: streams plain|tls HOST PORT BEARER COUNT MODEL SECONDS\n");
+	if (argc != 8 && argc != 9) {
+		fprintf(stderr,
+		    "usage: streams plain|tls HOST PORT BEARER COUNT MODEL SECONDS [PER-SECOND]\n");
 		return 2;
 	}
 	struct rlimit rl = {.rlim_cur = 65536, .rlim_max = 65536};
@@ -230,10 +233,13 @@ main(int argc, char **argv)
 	size_t count = (size_t)strtoul(argv[5], NULL, 10);
 	struct stream *all = calloc(count, sizeof(*all));
 	int ep = epoll_create1(0);
+	uint64_t per_second = argc == 9 ? strtoul(argv[8], NULL, 10) : UINT32_MAX;
+	uint64_t begun = now_ns();
 	uint64_t until = now_ns() + (uint64_t)strtoul(argv[7], NULL, 10) * 1000000000U;
 	struct epoll_event ev[256];
 	while ((opened < count || finished + failed < opened) && now_ns() < until) {
-		for (int i = 0; i < 8 && opened < count; i++)
+		uint64_t due = (now_ns() - begun) * per_second / 1000000000U + 1;
+		for (int i = 0; i < 8 && opened < count && opened < due; i++)
 			if (!start(&all[opened], &to, ep))
 				failed++;
 		int n = epoll_wait(ep, ev, 256, opened < count ? 0 : 100);

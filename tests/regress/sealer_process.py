@@ -26,7 +26,7 @@ from upstream import Certs, Upstream, plain_answer
 
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
 SANITIZED = "san" in os.path.basename(BUILD)
-EXIT_GATEWAY, EXIT_CORE, EXIT_CONFIG = 4, 5, 6
+EXIT_GATEWAY, EXIT_CORE, EXIT_CONFIG, EXIT_NOT_STARTED = 4, 5, 6, 8
 LEAK, MISMATCH, UPSTREAM_EOF, TRUNCATED, PROTOCOL, ABANDONED, TLS_FAILED = (
     NUM["LANE_" + k] for k in ("LEAK", "BODY_MISMATCH", "UPSTREAM_EOF", "TRUNCATED", "PROTOCOL", "ABANDONED", "TLS_FAILED"))
 MIB = 1024 * 1024
@@ -471,6 +471,9 @@ def violations(z, up, certs):
     c = lambda s: s.lanes.chan
     dies("ciphertext beyond the window", lambda s, l: flood(s, l, up))
     dies("body beyond the window", lambda s, l: [c(s).send_raw("BODY", 1, b"\0" * 16384) for _ in range(9)])
+    dies("body before LANE_READY", lambda s, l: c(s).send_bytes(message("LANE_OPEN", 2) + frame("BODY", 2, b"x")))
+    dies("more than 4,096 lanes", lambda s, l: [c(s).send("LANE_OPEN", i) or s.lanes.pump(lambda: i % 64, 0.01)
+                                                for i in range(2, 4098)])
     dies("credit beyond the window", lambda s, l: c(s).send("CREDIT", 1, kind=PLAIN, bytes=WINDOW))
     dies("credit for its own streams", lambda s, l: c(s).send("CREDIT", 1, kind=BODY, bytes=1))
     dies("an open lane opened", lambda s, l: c(s).send("LANE_OPEN", 1))
@@ -480,10 +483,15 @@ def violations(z, up, certs):
     dies("a second configuration", lambda s, l: s.control.send("SEALER_CONFIG", 0, host="x"), (EXIT_CORE, 0))
     dies("the gateway's end closes", lambda s, l: c(s).close(), (0, 0))
     dies("the core's end closes", lambda s, l: s.control.close(), (0, 0))
-    with case("FORK without descriptors ends the zygote"):
+    with case("FORK whose descriptors did not come is a sealer that did not start; the zygote goes on"):
         other = Zygote()
-        other.chan.send("FORK", 0, sealer=1)
-        assert other.process.wait(20) == 1 and "two descriptors" in other.said(), other.said()
+        other.chan.send("FORK", 1 << 63, sealer=77)
+        name, _, m = other.chan.expect("EXITED")
+        assert (m["sealer"], m["exit_code"]) == (77, EXIT_NOT_STARTED), m
+        s = other.fork()
+        s.end()
+        other.chan.close()
+        assert other.process.wait(20) == 0
     if SANITIZED:
         tap.skip("no memory for secrets (AddressSanitizer makes mlock do nothing)")
     else:

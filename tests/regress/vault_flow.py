@@ -440,6 +440,30 @@ def audit_failures(v, audit, admin, key):
         audit.held = []
         audit.wait("KEY_INTENT_VOID", voids + 1)
 
+    with case("a lane that is closed and opened again while the record is made does not get the older request"):
+        q = Path(v, key)
+        q.plan()
+        audit.mode, audit.only = "silent", "KEY_INTENT"
+        voids = len([1 for e, _ in audit.records if e == "KEY_INTENT_VOID"])
+        q.send()
+        time.sleep(0.2)
+        first = audit.held.pop()
+        q.sealer.chan.send("LANE_CLOSE", q.lane.id)
+        assert q.sealer.pump(lambda: q.lane.closed is not None)
+        q.lane_id -= 1
+        q.lane = q.open()
+        audit.mode, audit.only = "ack", None
+        audit.ack(first)
+        name, _, m = q.gw.wait(q.id, "GO", "DENY")
+        assert (name, m["code"]) == ("DENY", "lane_mismatch"), (name, m)
+        assert len(audit.wait("KEY_INTENT_VOID", voids + 1)) == voids + 1
+        assert len(up.requests) == n, "the older request went to the new lane"
+        name, _, m = q.use()  # the attempt was not spent
+        assert name == "GO", m
+        q.finish(go=m)
+        n = len(up.requests)
+        q.close()
+
     with case("auditd dies with records pending: 503 at once, and for everybody until it is back"):
         p.plan()
         audit.mode = "silent"

@@ -12,7 +12,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/secmem.h"
@@ -202,6 +204,101 @@ test_secret_buffers(void **state)
 	assert_int_equal(secmem_used(), base);
 }
 
+// One small configuration may not reserve what the largest would.
+static void
+test_config_is_bounded_by_content(void **state)
+{
+	(void)state;
+	static char pem[30000];
+	memset(pem, 'x', sizeof(pem));
+	assert_true(secmem_init(1 << 20) != SECMEM_NONE || secmem_used() != 0);
+	struct chan *core, *sealer;
+	pair(ROLE_SEALER_AT_CORE, CHAN_SECRET | CHAN_SMALL, ROLE_CORE_AT_SEALER, 0, &core, &sealer);
+	size_t before = secmem_used();
+	struct msg_sealer_config m = {.host = VIEW("api.example")};
+	assert_int_equal(chan_send(core, MSG_SEALER_CONFIG, 0, &m), 0);
+	assert_in_range(secmem_used() - before, 1, 4096 + 256);
+	m.ca_pem = (struct view){pem, sizeof(pem)};
+	assert_int_equal(chan_send(core, MSG_SEALER_CONFIG, 0, &m), 0);
+	assert_in_range(secmem_used() - before, sizeof(pem), 65536 + 256);
+	assert_int_equal(chan_flush(core), CHAN_OK);
+	chan_free(core);
+	chan_free(sealer);
+}
+
+// The next FORK on the far side: its number, and whether descriptors came with it.
+static uint64_t
+next_fork(struct chan *zygote, bool *with_fds_r)
+{
+	struct frame f;
+	struct msg_fork m;
+	while (chan_next(zygote, &f) == CHAN_AGAIN)
+		if (chan_read(zygote) != CHAN_OK)
+			_exit(10);
+	if (chan_decode(zygote, &f, &m) != CHAN_OK || f.id != 0)
+		_exit(11);
+	int r = chan_take_fd(zygote), w = chan_take_fd(zygote);
+	*with_fds_r = r >= 0 && w >= 0;
+	uint64_t number = 0;
+	if (*with_fds_r && (read(r, &number, sizeof(number)) != 8 || number != m.sealer))
+		_exit(12); // another frame's descriptors
+	if (*with_fds_r != (r >= 0 || w >= 0))
+		_exit(13);
+	close(r);
+	close(w);
+	return m.sealer;
+}
+
+static void
+send_fork(struct chan *core, uint64_t number)
+{
+	int p[2];
+	struct msg_fork m = {.sealer = number};
+	if (pipe(p) != 0 || write(p[1], &number, sizeof(number)) != 8)
+		_exit(14);
+	if (chan_send_fds(core, MSG_FORK, 0, &m, p, 2) != 0 || chan_flush(core) != CHAN_OK)
+		_exit(15);
+}
+
+// In a child, as a user of its own: descriptors in flight are counted for each user.
+static void
+run_out_of_fds(void)
+{
+	struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0 || (geteuid() == 0 && setuid(64177) != 0))
+		_exit(20);
+	struct chan *core, *zygote;
+	pair(ROLE_ZYGOTE_AT_CORE, 0, ROLE_CORE_AT_ZYGOTE, CHAN_FDS, &core, &zygote);
+	uint64_t sent = 0, taken = 0, lost = 0;
+	bool with;
+	for (; sent < 60; sent++)
+		send_fork(core, sent + 1);
+	for (; taken < 10; taken++)
+		if (next_fork(zygote, &with) != taken + 1 || !with)
+			_exit(21);
+	for (; sent < 80; sent++) // some fit again, behind those that went without
+		send_fork(core, sent + 1);
+	for (; taken < 80; taken++, lost += !with)
+		if (next_fork(zygote, &with) != taken + 1)
+			_exit(22);
+	if (lost < 20 || lost > 65 || !with + chan_unsent_fds(core) > 1)
+		_exit(23);
+	send_fork(core, 81);
+	_exit(next_fork(zygote, &with) == 81 && with ? 0 : 24);
+}
+
+static void
+test_fds_refused_by_the_kernel(void **state)
+{
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0)
+		run_out_of_fds();
+	int status = 0;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
@@ -213,6 +310,8 @@ main(void)
 	    cmocka_unit_test(test_fds_outward),
 	    cmocka_unit_test(test_fds_inward_dropped),
 	    cmocka_unit_test(test_secret_buffers),
+	    cmocka_unit_test(test_config_is_bounded_by_content),
+	    cmocka_unit_test(test_fds_refused_by_the_kernel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

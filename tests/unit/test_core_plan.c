@@ -85,7 +85,7 @@ test_bounded(void **state)
 	for (uint64_t id = 1; id <= PLAN_MAX; id++)
 		assert_non_null(plan_add(&t, id, NONE, NONE, id));
 	assert_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX)); // all are unused
-	plan_find(&t, 1, 1)->used = true;
+	plan_mark_used(&t, plan_find(&t, 1, 1));
 	plan_find(&t, 1, 1)->in_flight = true;
 	assert_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX));
 	plan_find(&t, 1, 1)->in_flight = false;
@@ -95,6 +95,41 @@ test_bounded(void **state)
 	// After their time they make room.
 	assert_non_null(plan_add(&t, PLAN_MAX + 2, NONE, NONE, PLAN_LIFE_NS * 2));
 	assert_int_equal(t.count, 1);
+}
+
+// Workers that authorize and never use cannot fill the memory together, nor keep a
+// worker out that does use what it asks for.
+static void
+test_bounded_together(void **state)
+{
+	(void)state;
+	size_t all = 0;
+	struct plan_table many[PLAN_ALL_MAX / PLAN_MAX] = {0}, one = {.unused_all = &all};
+	for (size_t k = 0; k < ARRAY_LEN(many); k++) {
+		many[k].unused_all = &all;
+		for (uint64_t id = 1; id <= PLAN_MAX; id++)
+			assert_non_null(plan_add(&many[k], id, NONE, NONE, 1));
+	}
+	assert_int_equal(all, PLAN_ALL_MAX);
+	uint64_t id = 1;
+	for (; id <= PLAN_SHARE; id++)
+		assert_non_null(plan_add(&one, id, NONE, NONE, 1));
+	assert_null(plan_add(&one, id, NONE, NONE, 1));
+	plan_mark_used(&one, plan_find(&one, 7, 1));
+	plan_mark_used(&one, plan_find(&one, 7, 1)); // its second attempt
+	assert_non_null(plan_add(&one, id++, NONE, NONE, 1));
+	assert_null(plan_add(&one, id, NONE, NONE, 1));
+	plan_drop(&one, 7); // was used: makes no room
+	assert_null(plan_add(&one, id, NONE, NONE, 1));
+	plan_drop(&one, 8);
+	assert_non_null(plan_add(&one, id++, NONE, NONE, 1));
+	plan_clear(&many[0]);
+	for (uint64_t i = 0; i < PLAN_SHARE; i++)
+		assert_non_null(plan_add(&one, id++, NONE, NONE, 1));
+	plan_clear(&one);
+	for (size_t k = 0; k < ARRAY_LEN(many); k++)
+		plan_clear(&many[k]);
+	assert_int_equal(all, 0);
 }
 
 static void
@@ -123,6 +158,7 @@ main(void)
 	    EACH(test_expiry),
 	    EACH(test_drop),
 	    EACH(test_bounded),
+	    EACH(test_bounded_together),
 	    EACH(test_wrap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -419,6 +419,27 @@ surplus_is_rejected(void **state)
 }
 
 static void
+held_bodies_are_bounded_together(void **state)
+{
+	(void)state;
+	size_t others = SEALER_BODY_HELD_MAX - 5;
+	w.env.body_held += others;
+	assert_int_equal(body("abc", 3), SEALER_LANE_OK);
+	assert_int_equal(w.env.body_held, others + 3);
+	assert_int_equal(seal("abc", 3, true), SEALER_LANE_OK);
+	assert_int_equal(w.env.body_held, others); // sent on
+	assert_int_equal(body("hello", 5), SEALER_LANE_OK);
+	assert_int_equal(body("x", 1), SEALER_LANE_REJECT);
+	assert_string_equal(sealer_lane_why(w.lane), "too many body bytes wait in its lanes");
+	sealer_lane_free(w.lane);
+	w.lane = sealer_lane_new(&w.env, 8);
+	assert_int_equal(w.env.body_held, others);
+	assert_int_equal(body("x", 1), SEALER_LANE_REJECT);
+	assert_string_equal(sealer_lane_why(w.lane), "BODY before LANE_READY");
+	assert_int_equal(w.env.body_held, others);
+}
+
+static void
 endings(void **state)
 {
 	(void)state;
@@ -505,6 +526,7 @@ main(void)
 	    LANE_TEST(wrong_body_is_not_completed),
 	    LANE_TEST(wrong_body_that_came_first_sends_nothing),
 	    LANE_TEST(surplus_is_rejected),
+	    LANE_TEST(held_bodies_are_bounded_together),
 	    LANE_TEST(endings),
 	    LANE_TEST(clean_close_needs_no_end_of_stream),
 	    LANE_TEST(key_updates_without_end),

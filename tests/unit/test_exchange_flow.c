@@ -1,0 +1,198 @@
+// links: gatewayd
+// SPDX-License-Identifier: Apache-2.0
+// Answers and flow control through a whole worker: further attempts of a plan, big
+// bodies, slow clients, lanes that are out of step.
+#include "tests/unit/gw_fixture.h"
+
+static struct gw_event *e;
+
+// One plain request from start to end on whatever lane; returns its lane.
+static uint64_t
+serve_one(void)
+{
+	gw.answer_len = 0;
+	gw.event_seen = gw.event_count;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	uint64_t lane = e->b;
+	gw_plain(lane, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+	e = gw_wait(MSG_APPEND);
+	assert_int_equal(e->a, RESULT_OK);
+	return lane;
+}
+
+#define LIMITED                                                                                    \
+	"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 3\r\n"   \
+	"Content-Length: 28\r\n\r\n{\"error\":{\"code\":\"too_many\"}}"
+
+static void
+test_fallback(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	uint64_t id = e->id;
+	gw_plain(e->b, LIMITED);
+	e = gw_wait(MSG_USE);
+	assert_int_equal(e->id, id);
+	assert_int_equal(e->a, 1);
+	assert_int_equal(e->c, 429); // the vault hears why
+	gw_plain(e->b, GW_ANSWER);
+	const char *answer = gw_read("{\"answer\":42}");
+	assert_null(strstr(answer, "too_many"));
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 2);
+	assert_int_equal(gw_count(MSG_SETTLE), 2);
+}
+
+static void
+test_fallback_refused(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw.auto_go = false;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_go(e->id, 0);
+	gw_settle();
+	gw_plain(e->b, LIMITED);
+	e = gw_wait(MSG_USE);
+	gw_deny(e->id, 403, "credential_disabled");
+	const char *answer = gw_read("too_many"); // the provider's own words
+	assert_non_null(strstr(answer, "HTTP/1.1 429"));
+	assert_non_null(
+	    strstr(answer, "retry-after: 3") != NULL ? answer : strstr(answer, "Retry-After: 3"));
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 1);
+}
+
+static void
+test_no_fallback_for_client_faults(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_plain(e->b, "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}");
+	gw_read("HTTP/1.1 400");
+	gw_settle();
+	assert_int_equal(gw_count(MSG_USE), 1);
+}
+
+static void
+test_big_body_keeps_to_the_window(void **state)
+{
+	(void)state;
+	gw.grant_body = false;
+	size_t len = 1000000;
+	char *body = malloc(len + 1);
+	memset(body, ' ', len);
+	memcpy(body, GW_BODY, strlen(GW_BODY));
+	body[len] = '\0';
+	gw_post(body);
+	free(body);
+	e = gw_wait(MSG_USE);
+	struct gw_lane *l = gw_lane(e->b);
+	while (l->body < len) {
+		gw_settle();
+		assert_int_equal(l->body_window, l->body == len ? l->body_window : 0);
+		size_t step = LANE_WINDOW / 2;
+		l->body_window += step;
+		gw_credit(l->id, CREDIT_BODY, step);
+	}
+	assert_int_equal(l->body, len);
+	assert_int_equal(gw.w.limits.buffered, 0); // sent for good: not kept
+	gw_plain(l->id, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+}
+
+static void
+test_slow_client_holds_the_provider_back(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	struct gw_lane *l = gw_lane(e->b);
+	gw_plain(l->id, "HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n");
+	static char block[16385];
+	memset(block, 'x', sizeof(block) - 1);
+	size_t sent = 0;
+	for (int idle = 0; idle < 5;) {
+		if (l->plain_window >= sizeof(block) - 1) {
+			gw_plain(l->id, block);
+			sent += sizeof(block) - 1;
+			idle = 0;
+		} else {
+			idle++;
+		}
+		gw_settle();
+	}
+	// What the socket takes, one window, and what the gateway buffers: no more.
+	assert_in_range(sent, LANE_WINDOW, 1200000);
+	size_t got = 0;
+	for (int i = 0; i < 20000 && got < 3000000; i++) {
+		char buf[65536];
+		ssize_t n = read(gw.client, buf, sizeof(buf));
+		got += n > 0 ? (size_t)n : 0;
+		gw_turn();
+		if (l->plain_window >= sizeof(block) - 1)
+			gw_plain(l->id, block);
+	}
+	assert_true(got >= 3000000); // it goes on as soon as the client reads
+}
+
+static void
+test_early_answer_closes_the_lane(void **state)
+{
+	(void)state;
+	gw.grant_body = false;
+	size_t len = 300000;
+	char *body = malloc(len + 1);
+	memset(body, ' ', len);
+	memcpy(body, GW_BODY, strlen(GW_BODY));
+	body[len] = '\0';
+	gw_post(body);
+	free(body);
+	e = gw_wait(MSG_USE);
+	gw_settle();
+	gw_plain(e->b, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}");
+	gw_read("HTTP/1.1 413");
+	gw_settle();
+	assert_true(gw_lane(e->b)->closed); // half a request is in it
+}
+
+static void
+test_surplus_answer_bytes(void **state)
+{
+	(void)state;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_settle();
+	gw_plain(e->b, GW_ANSWER "HTTP/1.1 200 OK\r\n");
+	gw_read("{\"answer\":42}");
+	gw_settle();
+	assert_true(gw_lane(e->b)->closed); // out of step: never used again
+	uint64_t lane = serve_one();
+	gw_plain(lane, "x"); // unasked, while idle
+	gw_settle();
+	assert_true(gw_lane(lane)->closed);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_fallback),
+	    TEST(test_fallback_refused),
+	    TEST(test_no_fallback_for_client_faults),
+	    TEST(test_big_body_keeps_to_the_window),
+	    TEST(test_slow_client_holds_the_provider_back),
+	    TEST(test_early_answer_closes_the_lane),
+	    TEST(test_surplus_answer_bytes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
