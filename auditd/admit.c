@@ -23,7 +23,9 @@ from_reserve(const struct commit_entry *e)
 	const struct record *r = &e->record;
 	if (completes(r))
 		return e->look != LOOK_OTHER;
-	return r->event == EVENT_KEY_LEAK_STOPPED ||
+	// Rejected peers and refusals are not here: a gateway can cause them without end.
+	// Their producer keeps them and sends them again.
+	return r->event == EVENT_KEY_LEAK_STOPPED || r->event == EVENT_SEALER_DIED ||
 	       (r->producer == PRODUCER_AUDITD && r->event != EVENT_PEER_REJECTED);
 }
 
@@ -65,6 +67,25 @@ too_many(struct admit *a)
 	return ++a->extra > ADMIT_EXTRA_PER_S;
 }
 
+// The code that the producer gave moves to the reason, if it gave none.
+static void
+already_completed(struct record *r)
+{
+	static const char code[] = "already_completed";
+	r->flags |= RECORD_LATE;
+	if (view_eq_str(r->error_code, code))
+		return; // the group's second try
+	if (record_attr(r, ATTR_REASON) == NULL && r->error_code.len != 0 &&
+	    r->attr_count < RECORD_ATTRS_MAX) {
+		size_t at = r->attr_count++;
+		for (; at != 0 && r->attr[at - 1].key > ATTR_REASON; at--)
+			r->attr[at] = r->attr[at - 1];
+		r->attr[at] = (struct record_attr){
+		    .key = ATTR_REASON, .is_text = true, .text = r->error_code};
+	}
+	r->error_code = VIEW(code);
+}
+
 static void
 decide_completion(struct commit_entry *e, struct chain_intents *set)
 {
@@ -76,10 +97,14 @@ decide_completion(struct commit_entry *e, struct chain_intents *set)
 	} else if (e->look == LOOK_OTHER) {
 		r->result = RESULT_FAILED;
 		r->error_code = VIEW("no_intent");
-	} else {
+	} else if (r->producer == PRODUCER_GATEWAY) {
 		// Completed by an earlier record, or by an earlier one of this group (look_up
 		// saw it open): a producer that says it again after a new connection.
 		e->what = DO_DUPLICATE;
+	} else {
+		// The vault knows whether its key was used. A gateway that completed the
+		// intent first must not make it silent.
+		already_completed(r);
 	}
 }
 

@@ -18,6 +18,11 @@
 // priority: after this time the next push commits by itself.
 #define NOW_PATIENCE_NS UINT64_C(2000000)
 
+struct load {
+	size_t count;
+	size_t bytes;
+};
+
 struct commit {
 	unsigned magic;
 	struct commit_config config;
@@ -28,8 +33,8 @@ struct commit {
 	bool soon_due;
 	struct commit_entry *head;
 	struct commit_entry **tail;
-	size_t count;
-	size_t bytes;
+	struct load all;
+	struct load lazy; // of these, lazy ones of producers
 	struct admit admit;
 };
 
@@ -119,6 +124,46 @@ commit_entry_free(struct commit_entry *e)
 	free(e);
 }
 
+// --- what is queued ---------------------------------------------------------------------
+
+static void
+load_add(struct commit *c, const struct commit_entry *e)
+{
+	c->all.count++;
+	c->all.bytes += e->size;
+	if (e->lazy && e->source != NULL) {
+		c->lazy.count++;
+		c->lazy.bytes += e->size;
+	}
+}
+
+static void
+load_take(struct commit *c, const struct commit_entry *e)
+{
+	c->all.count--;
+	c->all.bytes -= e->size;
+	if (e->lazy && e->source != NULL) {
+		c->lazy.count--;
+		c->lazy.bytes -= e->size;
+	}
+}
+
+static bool
+fits(const struct load *l, const struct commit_entry *e, size_t share)
+{
+	return l->count < COMMIT_QUEUE_RECORDS / share &&
+	       l->bytes + e->size <= COMMIT_QUEUE_BYTES / share;
+}
+
+static bool
+has_room(const struct commit *c, const struct commit_entry *e)
+{
+	// auditd's own records are few (bounded by open intents) and have nobody to refuse to.
+	if (e->source == NULL)
+		return true;
+	return fits(&c->all, e, 1) && (!e->lazy || fits(&c->lazy, e, 2));
+}
+
 // --- the group ---------------------------------------------------------------------------
 
 static struct commit_entry *
@@ -132,13 +177,12 @@ take_group(struct commit *c, size_t *count_r)
 			break;
 		bytes += (*end)->size;
 		(*count_r)++;
+		load_take(c, *end);
 	}
 	c->head = *end;
 	*end = NULL;
 	if (c->head == NULL)
 		c->tail = &c->head;
-	c->count -= *count_r;
-	c->bytes -= bytes;
 	return group;
 }
 
@@ -150,10 +194,8 @@ put_back(struct commit *c, struct commit_entry **at)
 	*at = NULL;
 	if (rest == NULL)
 		return;
-	for (end = &rest; *end != NULL; end = &(*end)->next) {
-		c->count++;
-		c->bytes += (*end)->size;
-	}
+	for (end = &rest; *end != NULL; end = &(*end)->next)
+		load_add(c, *end);
 	if (c->head == NULL)
 		c->tail = end;
 	*end = c->head;
@@ -313,7 +355,7 @@ schedule(struct commit *c, bool lazy)
 		event_del(c->now);
 		c->now_due = false;
 		commit_run(c);
-	} else if (!lazy || c->count >= LAZY_MANY) {
+	} else if (!lazy || c->all.count >= LAZY_MANY) {
 		run_next(c);
 	} else if (!c->soon_due) {
 		c->soon_due = true;
@@ -325,16 +367,13 @@ void
 commit_push(struct commit *c, struct commit_entry *e)
 {
 	CHECK_OBJ(c, COMMIT_MAGIC);
-	// auditd's own records are few (bounded by open intents) and have nobody to refuse to.
-	if (e->source != NULL &&
-	    (c->count >= COMMIT_QUEUE_RECORDS || c->bytes + e->size > COMMIT_QUEUE_BYTES)) {
+	if (!has_room(c, e)) {
 		c->config.answer(c->config.cookie, e->source, e->id, &busy);
 		commit_entry_free(e);
 		schedule(c, false);
 		return;
 	}
-	c->count++;
-	c->bytes += e->size;
+	load_add(c, e);
 	*c->tail = e;
 	c->tail = &e->next;
 	schedule(c, e->lazy);
@@ -413,5 +452,5 @@ commit_tick(struct commit *c)
 size_t
 commit_waiting(const struct commit *c)
 {
-	return c->count;
+	return c->all.count;
 }

@@ -4,7 +4,9 @@
 // producers are answered. Nothing is delayed on purpose but records that nobody waits
 // for, which ride with the next group for at most COMMIT_LAZY_MS.
 //
-// The queue is bounded; what does not fit is refused (audit_busy), never dropped.
+// The queue is bounded; what does not fit is refused (audit_busy), never dropped. Lazy
+// records of producers, which gateways send, get half of it: however many there are, an
+// intent finds room.
 #ifndef AUDITD_COMMIT_H
 #define AUDITD_COMMIT_H
 

@@ -39,7 +39,7 @@ enum record_clock {
 
 enum record_flag {
 	RECORD_SHORTENED = 1, // texts were cut so that the record fits RECORD_MAX
-	RECORD_LATE = 2,      // a completion that came after its intent was given up
+	RECORD_LATE = 2,      // a completion that came after its intent was given up or completed
 };
 
 struct record_attr {

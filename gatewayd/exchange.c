@@ -15,9 +15,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/audit.h"
-#include "gatewayd/exchange_state.h"
 #include "gatewayd/exchange_end.h"
-#include "gatewayd/exchange.h"
+#include "gatewayd/exchange_state.h"
 #include "gatewayd/vault.h"
 
 #define VAULT_WAIT_NS	    10000000000ULL // PLAN, GO or DENY must come within

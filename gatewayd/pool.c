@@ -12,7 +12,8 @@
 #include "gatewayd/lane.h"
 #include "gatewayd/vault.h"
 
-#define SEALER_MAGIC 0x7365616cU
+#define SEALER_MAGIC  0x7365616cU
+#define SPARE_OPENING 2U
 // The vault remembers 4096 lanes of one sealer; beyond that a credential gets
 // another one.
 #define LANES_MAX 4000U
@@ -38,6 +39,21 @@ pop_waiter(struct sealer *s)
 	return wt->x;
 }
 
+// Who waited left: a few lanes that are being opened may become idle for the next
+// ones; the rest would be handshakes for nobody.
+static void
+drop_surplus(struct sealer *s)
+{
+	struct lane *l, *before;
+	for (l = TAILQ_LAST(&s->others, lane_list); l != NULL; l = before) {
+		if (s->opening <= s->waiting + SPARE_OPENING)
+			return;
+		before = TAILQ_PREV(l, lane_list, entry);
+		if (l->state == LANE_OPENING)
+			lane_abandon(l);
+	}
+}
+
 void
 pool_unwait(struct waiter *waiter)
 {
@@ -47,7 +63,9 @@ pool_unwait(struct waiter *waiter)
 	TAILQ_REMOVE(&s->waiters, waiter, link);
 	s->waiting--;
 	waiter->at = NULL;
-	// A lane that is being opened for nobody becomes idle: the next one has it.
+	s->lanes++; // keeps the sealer over the loop below
+	drop_surplus(s);
+	s->lanes--;
 }
 
 static void

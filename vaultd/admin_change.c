@@ -119,7 +119,7 @@ finish_error(struct admin_change *c, const char *code, const char *message)
 static void
 note_not_done(struct admin_change *c, uint64_t seq, const char *code)
 {
-	audit_note_add(c->who.core->notes, NOTE_VOID,
+	audit_note_add(c->who.core->notes, NOTE_ADMIN_FAILED,
 	    &(struct note){.event = c->event,
 		.ref_seq = seq,
 		.user = c->user,

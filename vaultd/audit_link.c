@@ -17,6 +17,7 @@ struct slot {
 	void *cookie;
 	uint64_t sent_ns;
 	bool timed_out;
+	bool refers; // to an earlier record
 };
 
 struct audit_link {
@@ -89,6 +90,15 @@ audit_link_free(struct audit_link *a)
 
 // --- frames ------------------------------------------------------------------------
 
+static void
+on_start(void *cookie, enum audit_outcome o, uint64_t seq, struct view code)
+{
+	struct audit_link *a = cookie;
+	(void)seq, (void)code;
+	if (o == AUDIT_REFUSED || o == AUDIT_LOST)
+		a->started = false; // again at the next tick or greeting
+}
+
 // Key use counters begin at 1 after this record.
 static void
 note_start(struct audit_link *a)
@@ -96,7 +106,7 @@ note_start(struct audit_link *a)
 	struct msg_append m = {.event = EVENT_VAULT_START, .user = VIEW("vault"), .text_count = 1};
 	m.text[0] = (struct msg_attr_text){ATTR_VERSION, VIEW(SALLYPORT_VERSION)};
 	if (!a->started)
-		a->started = audit_link_append(a, &m, NULL, NULL) == 0;
+		a->started = audit_link_append(a, &m, on_start, a) == 0;
 }
 
 static enum chan_status
@@ -141,7 +151,10 @@ on_answer(struct audit_link *a, struct link *l, const struct frame *f)
 	struct msg_ack m;
 	if (chan_decode(link_chan(l), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
-	if (!witness_advance(&a->witness, &m))
+	// What this record says is in the log already. Nothing new was confirmed, so the
+	// witness stays; an intent is never answered like this.
+	bool already = m.seq == 0 && s->refers;
+	if (!already && !witness_advance(&a->witness, &m))
 		return chan_reject(link_chan(l), "sequence number did not grow");
 	finish(a, s, AUDIT_DURABLE, m.seq, (struct view){0});
 	return CHAN_OK;
@@ -203,8 +216,11 @@ audit_link_append(struct audit_link *a, struct msg_append *m, audit_done_fn *fn,
 	if (!a->greeted || s->id != 0)
 		return -1;
 	m->time_ns = clock_wall_ns();
-	*s = (struct slot){
-	    .id = a->next_id++, .fn = fn, .cookie = cookie, .sent_ns = clock_mono_ns()};
+	*s = (struct slot){.id = a->next_id++,
+	    .fn = fn,
+	    .cookie = cookie,
+	    .sent_ns = clock_mono_ns(),
+	    .refers = m->ref_seq != 0};
 	a->pending++;
 	(void)link_send(a->link, MSG_APPEND, s->id, m); // cannot fail: not a secret channel
 	return 0;
@@ -214,6 +230,7 @@ void
 audit_link_tick(struct audit_link *a, bool save)
 {
 	uint64_t now = clock_mono_ns();
+	note_start(a);
 	while (a->oldest_id < a->next_id && slot_of(a, a->oldest_id)->id != a->oldest_id)
 		a->oldest_id++;
 	for (uint64_t id = a->oldest_id; id < a->next_id; id++) {

@@ -12,7 +12,8 @@
 #define AUDIT_LINK_TIMEOUT_NS 5000000000U
 
 enum audit_outcome {
-	AUDIT_DURABLE, // final: the record is on disk, at *seq
+	AUDIT_DURABLE, // final: the record is on disk, at seq; 0: an earlier one says it already,
+		       // which happens only to records that have a ref_seq
 	AUDIT_REFUSED, // final: auditd said no; code says why
 	AUDIT_LOST,    // final: the connection ended; nobody knows whether it was written
 	AUDIT_TIMEOUT, // not final: no answer in time; DURABLE, REFUSED or LOST follows

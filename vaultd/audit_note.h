@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Audit records that nobody waits for: refusals, rejected peers, lane faults. A flood
 // of one kind is folded: at most NOTE_RATE records a second of a kind, the rest as one
-// record with a count. While auditd is away they are counted and written when it is
-// back, so nothing is dropped silently.
+// record with a count. What auditd refuses, or had not answered when its connection
+// ended, is taken back and sent again, so nothing is dropped silently; after a lost
+// connection a record may be there twice, and the second says "(sent again)". All of it
+// is memory: it ends with the process.
 #ifndef VAULTD_AUDIT_NOTE_H
 #define VAULTD_AUDIT_NOTE_H
 
@@ -11,6 +13,9 @@
 #include "vaultd/deny.h"
 
 #define NOTE_RATE 20U // a second, for each kind
+// Records that name another one, kept one by one while auditd is away, for each of VOID,
+// LEAK and ADMIN_FAILED; beyond that they are folded like the others.
+#define NOTE_REFS_MAX 8192U
 
 // What is folded together: one kind per refusal code, and these.
 enum note_kind {
@@ -20,9 +25,11 @@ enum note_kind {
 	NOTE_LEAK,
 	NOTE_SEALER_DIED,
 	NOTE_VOID,
+	NOTE_ADMIN_FAILED, // a change that was recorded and could not be made
 	NOTE_KIND_COUNT,
 };
 
+// Everything is copied but code, which must be static.
 struct note {
 	uint64_t event; // enum audit_event
 	uint64_t ref_seq;
@@ -39,10 +46,11 @@ struct note {
 };
 
 struct audit_note *audit_note_new(struct core *core);
+// After the audit link's end, which gives back what it had. Logs how many were not written.
 void audit_note_free(struct audit_note *n);
 
 void audit_note_add(struct audit_note *n, enum note_kind kind, const struct note *note);
-// Writes what was folded, as far as the rate allows.
+// Writes what was kept and folded, as far as the rates allow.
 void audit_note_tick(struct audit_note *n);
 
 #endif

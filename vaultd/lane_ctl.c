@@ -166,9 +166,7 @@ on_exited(struct lane_ctl *c, struct link *l, const struct frame *f)
 			.result = RESULT_FAILED,
 			.code = "attack_signal",
 			.signal = m.signal});
-	} else if (m.exit_code == SEALER_EXIT_GATEWAY) {
-		log_msg(LOG_ERROR, "sealer %llu of %s ended: the gateway broke the protocol",
-		    (unsigned long long)s->id, s->credential_id);
+	} else if (m.exit_code == SEALER_EXIT_GATEWAY) { // the sealer's log says how
 		note_sealer(s, NOTE_PEER_REJECTED,
 		    &(struct note){.event = EVENT_PEER_REJECTED,
 			.result = RESULT_DENIED,

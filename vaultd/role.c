@@ -357,6 +357,7 @@ role_loop(struct core *core)
 	log_msg(LOG_INFO, "stopping");
 	sock_notify("STOPPING=1");
 	audit_link_free(core->audit); // also stores what was witnessed
+	audit_note_free(core->notes);
 	secmem_free(core->work);
 	seal_free(core->seal);
 	store_close(core->store);

@@ -20,16 +20,13 @@ import sys
 import tempfile
 import time
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from stack import free_port  # noqa: E402
 
 
-def wait_port(port, seconds):
+def wait_port(port, seconds, proc):
     end = time.time() + seconds
-    while time.time() < end:
+    while time.time() < end and proc.poll() is None:
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)) == 0:
                 return True
@@ -104,7 +101,7 @@ class Peer:
         self.log = open(os.path.join(cwd or "/tmp", f"{name}.log"), "w")
         self.proc = subprocess.Popen(argv, stdout=self.log, stderr=self.log, env={**os.environ, **(env or {})}, cwd=cwd,
                                      start_new_session=True)
-        self.up = wait_port(port, seconds) and self.proc.poll() is None
+        self.up = wait_port(port, seconds, self.proc) and self.proc.poll() is None
 
     def stop(self):
         try:
@@ -139,7 +136,7 @@ def haproxy(base, stack):
     os.makedirs(d)
     open(f"{d}/haproxy.cfg", "w").write(f"""
 global
- maxconn 20000
+ maxconn 9000
 defaults
  mode http
  timeout connect 5s
@@ -158,7 +155,7 @@ backend b
 
 
 def portkey(base, stack, deps):
-    root = f"{deps}/node_modules/@portkey-ai/gateway"
+    root = os.path.abspath(f"{deps}/node_modules/@portkey-ai/gateway")
     if not os.path.isdir(root):
         return None
     port = free_port()
@@ -174,18 +171,19 @@ def litellm(base, stack, deps):
     exe = os.path.abspath(f"{deps}/litellm/bin/litellm")
     if not os.path.exists(exe):
         return None
-    port, d = free_port(), os.path.join(base, "litellm")
+    port, d, master = free_port(), os.path.join(base, "litellm"), "sk-bench-0123456789abcdef0123456789abcdef"
     os.makedirs(d)
     open(f"{d}/config.yaml", "w").write(f"""
 model_list:
   - model_name: demo
     litellm_params: {{model: openai/demo, api_base: "https://localhost:{stack.provider_port}/v1", api_key: "{stack.provider_key}"}}
 litellm_settings: {{set_verbose: false}}
+general_settings: {{master_key: "{master}"}}
 """)
     bundle = f"{d}/ca.pem"
     open(bundle, "w").write(open(stack.ca).read())
     return Peer("litellm", [exe, "--config", f"{d}/config.yaml", "--port", str(port), "--host", "127.0.0.1", "--num_workers", "2"], port,
-                "sk-any", env={"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+                master, env={"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                                "LITELLM_LOG": "ERROR"}, seconds=120, cwd=d)
 
 

@@ -10,6 +10,7 @@ The build directory comes from the first command line argument, SALLYPORT_BUILD,
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -36,9 +37,16 @@ def build_dir():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the kernel's ephemeral range, where an outgoing connection could take it first."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def _sanitized():

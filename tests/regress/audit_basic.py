@@ -150,6 +150,29 @@ def completion_after_reconnect_is_said_once():
         a.close()
 
 
+def a_gateway_cannot_swallow_the_vaults_void():
+    """It completes the vault's intent first: the vault's word is stored too, and answered with its number."""
+    a = Auditd().start()
+    try:
+        v, _ = a.vault()
+        g, _ = a.gateway()
+        seq = v.ask(1, append(INTENT))[1]
+        assert g.ask(1, append(COMPLETE, ref=seq))[0] == "ack"
+        ok, void, _ = v.ask(2, append(VOID, ref=seq, error="gateway_gone"))
+        assert ok == "ack" and void == seq + 2, (ok, void)
+        r = a.records()[0][void]
+        assert (get(r, "event"), get(r, "ref"), get(r, "flags")) == (VOID, seq, 2), r
+        assert (get(r, "error"), attr(r, 16)) == ("already_completed", "gateway_gone"), r
+        ok, other, _ = v.ask(3, append(VOID, ref=seq, error="gateway_gone", text=[(16, "gateway_gone (sent again)")]))
+        assert ok == "ack" and attr(a.records()[0][other], 16) == "gateway_gone (sent again)"
+        r = a.verify_independently()
+        assert r.returncode == 2 and b'"completions_without_intent": 2' in r.stdout, r
+        assert os.WEXITSTATUS(a.stop()) == 0
+        assert a.verify().returncode == 2
+    finally:
+        a.close()
+
+
 def orphans_by_timeout_and_restart():
     a = Auditd(flags=["--orphan-after", "1"]).start()
     try:
@@ -300,5 +323,6 @@ def followers_see_new_records():
 if __name__ == "__main__":
     main([vault_and_gateway, pipelined_intents_keep_order, gateway_may_not_forge, vault_may_not_speak_for_others,
           broken_bytes_end_the_channel, wrong_uid_is_refused, completion_after_reconnect_is_said_once,
+          a_gateway_cannot_swallow_the_vaults_void,
           orphans_by_timeout_and_restart, rotation_on_a_live_daemon, age_closes_a_segment, stop_is_recorded,
           one_daemon_at_a_time, bad_directories_are_refused, removed_segment_is_fatal, followers_see_new_records])

@@ -304,6 +304,48 @@ void_completes_too(void **state)
 }
 
 static void
+push_void(uint64_t ref, uint64_t id)
+{
+	struct commit_entry *e = entry(EVENT_KEY_INTENT_VOID, ref, id);
+	e->record.error_code = VIEW("gateway_gone");
+	e->record.attr_count = 2; // the vault gives no reason
+	commit_push(commit, e);
+}
+
+// Whoever completes an intent first cannot keep the vault from saying that it was void.
+static void
+a_completion_does_not_swallow_the_vaults_void(void **state)
+{
+	(void)state;
+	start(0, false);
+	push(EVENT_KEY_INTENT, 0, 1);
+	push(EVENT_KEY_INTENT, 0, 2);
+	commit_run(commit);
+	push(EVENT_KEY_COMPLETE, 1, 3);
+	commit_run(commit);
+	push_void(1, 4); // later,
+	commit_run(commit);
+	push(EVENT_KEY_COMPLETE, 2, 5);
+	push_void(2, 6); // and in the same group
+	commit_run(commit);
+	const uint64_t seq[] = {answer[3].seq, answer[5].seq};
+	for (size_t i = 0; i < ARRAY_LEN(seq); i++) {
+		assert_int_not_equal(seq[i], 0);
+		struct record r = stored(seq[i]);
+		assert_int_equal(r.event, EVENT_KEY_INTENT_VOID);
+		assert_int_equal(r.ref_seq, i + 1);
+		assert_int_equal(r.flags, RECORD_LATE);
+		assert_true(view_eq_str(r.error_code, "already_completed"));
+		assert_true(view_eq_str(record_attr(&r, ATTR_REASON)->text, "gateway_gone"));
+	}
+	// The gateway's repetition is still one.
+	push(EVENT_KEY_COMPLETE, 1, 7);
+	commit_run(commit);
+	assert_true(answer[6].ok);
+	assert_int_equal(answer[6].seq, 0);
+}
+
+static void
 completion_of_nothing(void **state)
 {
 	(void)state;
@@ -495,6 +537,13 @@ no_space_refuses_new_work_only(void **state)
 	assert_string_equal(answer[2].code, "audit_full");
 	assert_string_equal(answer[3].code, "audit_full");
 	assert_int_equal(ledger_head_seq(ledger), 2);
+	push(EVENT_KEY_LEAK_STOPPED, 1, 6);
+	push(EVENT_SEALER_DIED, 0, 7); // what the vault must not lose
+	push_void(1, 8);
+	push(EVENT_PEER_REJECTED, 0, 9); // a gateway can cause many of these
+	commit_run(commit);
+	assert_true(answer[4].ok && answer[5].ok && answer[6].ok);
+	assert_string_equal(answer[7].code, "audit_full");
 }
 
 static void
@@ -516,6 +565,29 @@ a_gateway_cannot_fill_the_log(void **state)
 	push(EVENT_KEY_DENIED, 0, 1); // nor is the vault
 	commit_run(commit);
 	assert_true(answer[answers - 1].ok);
+}
+
+// However much the gateways say, the vault's intents find room.
+static void
+a_flood_of_gateways_leaves_room_for_the_vault(void **state)
+{
+	(void)state;
+	start(0, false);
+	for (uint64_t i = 0; i < COMMIT_QUEUE_RECORDS + 100; i++)
+		push(EVENT_KEY_COMPLETE, 0, i);
+	size_t refused = answers;
+	assert_in_range(refused, COMMIT_QUEUE_RECORDS / 2, COMMIT_QUEUE_RECORDS);
+	for (uint64_t i = 0; i < COMMIT_QUEUE_RECORDS / 4; i++)
+		push(EVENT_KEY_INTENT, 0, i);
+	assert_int_equal(answers, refused); // none of them
+	commit_run(commit);
+	for (size_t i = answers - COMMIT_QUEUE_RECORDS / 4; i < answers; i++)
+		assert_true(answer[i].ok);
+	// What left the queue counts no more.
+	refused = answers;
+	for (uint64_t i = 0; i < COMMIT_QUEUE_RECORDS / 4; i++)
+		push(EVENT_KEY_COMPLETE, 0, i);
+	assert_int_equal(answers, refused);
 }
 
 // --- what the producer may not do ---------------------------------------------------------------
@@ -578,6 +650,7 @@ main(void)
 	    T(busy_is_said),
 	    T(completed_once),
 	    T(void_completes_too),
+	    T(a_completion_does_not_swallow_the_vaults_void),
 	    T(completion_of_nothing),
 	    T(orphans),
 	    T(orphans_of_a_restart),
@@ -586,6 +659,7 @@ main(void)
 	    T(full_map_goes_on_in_a_new_segment),
 	    T(no_space_refuses_new_work_only),
 	    T(a_gateway_cannot_fill_the_log),
+	    T(a_flood_of_gateways_leaves_room_for_the_vault),
 	    T(disordered_attributes_do_not_decode),
 	    T(oversize_is_shortened_not_lost),
 	};

@@ -215,6 +215,28 @@ test_liars(void **state)
 	assert_true(peer_closed());
 }
 
+// auditd answers 0 for what an earlier record says already: only what refers to one.
+static void
+test_already_recorded(void **state)
+{
+	(void)state;
+	struct seen a, b = {0};
+	struct msg_append m = {.event = EVENT_KEY_INTENT_VOID, .ref_seq = 5};
+	assert_int_equal(audit_link_append(core.audit, &m, on_done, &b), 0);
+	ack(next(&m), 0);
+	assert_int_equal(b.calls, 1);
+	assert_int_equal(b.outcome, AUDIT_DURABLE);
+	assert_int_equal(b.seq, 0);
+	assert_true(audit_link_ready(core.audit));
+	uint64_t id = append(&a);
+	ack(id, 11); // the witness stands where it stood
+	assert_int_equal(a.seq, 11);
+	id = append(&a);
+	ack(id, 0); // a key must not be used on that
+	assert_int_equal(a.outcome, AUDIT_LOST);
+	assert_true(peer_closed());
+}
+
 static void
 test_bounded(void **state)
 {
@@ -299,6 +321,186 @@ test_kept_while_away(void **state)
 	assert_int_equal(m.num[0].value, 3);
 }
 
+// --- nothing is lost -------------------------------------------------------------------
+
+static void
+nack(uint64_t id, const char *code)
+{
+	struct msg_nack m = {.code = view_of(code), .message = VIEW("no")};
+	say(MSG_NACK, id, &m);
+}
+
+static void
+hang_up(void)
+{
+	chan_free(auditd);
+	auditd = NULL;
+	turn();
+}
+
+static void
+add_void(uint64_t ref)
+{
+	struct note n = {.event = EVENT_KEY_INTENT_VOID,
+	    .ref_seq = ref,
+	    .key_id = "cred",
+	    .code = "gateway_gone"};
+	audit_note_add(core.notes, NOTE_VOID, &n);
+}
+
+static void
+test_refused_notes_come_back(void **state)
+{
+	(void)state;
+	struct msg_append m;
+	struct note leak = {.event = EVENT_KEY_LEAK_STOPPED, .ref_seq = 7, .code = "leak"};
+	struct note died = {.event = EVENT_SEALER_DIED, .code = "attack_signal", .signal = 31};
+	audit_note_add(core.notes, NOTE_LEAK, &leak);
+	uint64_t a = next(&m);
+	audit_note_add(core.notes, NOTE_SEALER_DIED, &died);
+	uint64_t b = next(&m);
+	audit_note_add(core.notes, NOTE_SEALER_DIED, &died);
+	uint64_t c = next(&m);
+	add_void(9);
+	uint64_t d = next(&m);
+	assert_true(a != 0 && b != 0 && c != 0 && d != 0);
+	nack(a, "audit_full");
+	nack(b, "audit_full");
+	nack(c, "audit_full");
+	nack(d, "audit_busy");
+	audit_note_tick(core.notes);
+	assert_int_equal(next(&m), 0); // not in a tight circle
+	usleep(1050000);
+	audit_note_tick(core.notes);
+	unsigned seen = 0;
+	for (uint64_t id; (id = next(&m)) != 0;) {
+		if (m.event == EVENT_KEY_LEAK_STOPPED && m.ref_seq == 7)
+			seen |= 1;
+		if (m.event == EVENT_SEALER_DIED && m.num_count == 2 && m.num[0].value == 2 &&
+		    m.num[1].value == 31)
+			seen |= 2;
+		if (m.event == EVENT_KEY_INTENT_VOID && m.ref_seq == 9 &&
+		    view_eq_str(m.key_id, "cred"))
+			seen |= 4;
+		ack(id, 10 + id);
+	}
+	assert_int_equal(seen, 7);
+	usleep(1050000);
+	audit_note_tick(core.notes);
+	assert_int_equal(next(&m), 0); // once
+}
+
+static void
+test_lost_notes_come_back(void **state)
+{
+	(void)state;
+	struct msg_append m;
+	bool seen[10] = {false};
+	struct note rejected = {.event = EVENT_PEER_REJECTED, .user = "gateway", .code = "x"};
+	for (uint64_t i = 0; i < 10; i++)
+		add_void(100 + i);
+	audit_note_add(core.notes, NOTE_PEER_REJECTED, &rejected);
+	while (next(&m) != 0)
+		; // auditd has them, and dies before it answers
+	hang_up();
+	dial(10);
+	audit_note_tick(core.notes);
+	unsigned voids = 0, rejects = 0;
+	while (next(&m) != 0) {
+		if (m.event == EVENT_PEER_REJECTED) {
+			rejects++;
+			continue;
+		}
+		assert_int_equal(m.event, EVENT_KEY_INTENT_VOID);
+		assert_in_range(m.ref_seq, 100, 109);
+		assert_false(seen[m.ref_seq - 100]);
+		seen[m.ref_seq - 100] = true;
+		assert_true(view_eq_str(m.error_code, "gateway_gone"));
+		assert_int_equal(m.text_count, 1); // it may be there twice: it says so
+		assert_true(view_eq_str(m.text[0].value, "gateway_gone (sent again)"));
+		voids++;
+	}
+	assert_int_equal(voids, 10);
+	assert_int_equal(rejects, 1);
+}
+
+// Each void keeps its reference, however many wait, and whatever else fails meanwhile.
+static void
+test_many_voids(void **state)
+{
+	(void)state;
+	enum { MANY = 6000 };
+	static bool seen[MANY];
+	struct msg_append m;
+	hang_up();
+	for (uint64_t i = 0; i < MANY; i++)
+		add_void(1000 + i);
+	struct note failed = {.event = EVENT_VKEY_REVOKED, .ref_seq = 3, .code = "store_failed"};
+	audit_note_add(core.notes, NOTE_ADMIN_FAILED, &failed);
+	dial(10);
+	unsigned voids = 0, failures = 0;
+	uint64_t seq = 10;
+	for (int i = 0; i < 40 && voids + failures < MANY + 1; i++) {
+		audit_note_tick(core.notes);
+		for (uint64_t id; (id = next(&m)) != 0;) {
+			ack(id, ++seq);
+			assert_int_equal(m.num_count, 0);
+			if (m.event == EVENT_VKEY_REVOKED) {
+				failures++;
+				continue;
+			}
+			assert_in_range(m.ref_seq, 1000, 1000 + MANY - 1);
+			assert_false(seen[m.ref_seq - 1000]);
+			seen[m.ref_seq - 1000] = true;
+			voids++;
+		}
+	}
+	assert_int_equal(voids, MANY);
+	assert_int_equal(failures, 1);
+}
+
+// What does not fit is still counted.
+static void
+test_voids_are_bounded(void **state)
+{
+	(void)state;
+	struct msg_append m;
+	uint64_t count = 0, seq = 10;
+	hang_up();
+	for (uint64_t i = 0; i < NOTE_REFS_MAX + 50U; i++)
+		add_void(1000 + i);
+	dial(10);
+	for (int i = 0; i < 40; i++) {
+		audit_note_tick(core.notes);
+		for (uint64_t id; (id = next(&m)) != 0;) {
+			ack(id, ++seq);
+			count += m.num_count == 0 ? 1 : m.num[0].value;
+		}
+	}
+	assert_int_equal(count, NOTE_REFS_MAX + 50U);
+}
+
+static void
+test_refused_start_comes_back(void **state)
+{
+	(void)state;
+	struct msg_append m;
+	hang_up();
+	audit_link_free(core.audit);
+	core.audit = audit_link_new(&core, true);
+	dial(0);
+	uint64_t id = next(&m);
+	assert_int_equal(m.event, EVENT_VAULT_START);
+	nack(id, "audit_full");
+	audit_link_tick(core.audit, false);
+	id = next(&m);
+	assert_int_not_equal(id, 0);
+	assert_int_equal(m.event, EVENT_VAULT_START);
+	ack(id, 3);
+	audit_link_tick(core.audit, false);
+	assert_int_equal(next(&m), 0);
+}
+
 #define EACH(fn) cmocka_unit_test_setup_teardown(fn, each_setup, each_teardown)
 
 int
@@ -309,9 +511,15 @@ main(void)
 	    EACH(test_lost),
 	    EACH(test_newer_connection),
 	    EACH(test_liars),
+	    EACH(test_already_recorded),
 	    EACH(test_bounded),
 	    EACH(test_flood),
 	    EACH(test_kept_while_away),
+	    EACH(test_refused_notes_come_back),
+	    EACH(test_lost_notes_come_back),
+	    EACH(test_many_voids),
+	    EACH(test_voids_are_bounded),
+	    EACH(test_refused_start_comes_back),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -225,25 +225,6 @@ test_fresh_lane_died(void **state)
 }
 
 static void
-test_answer_began_then_lane_died(void **state)
-{
-	(void)state;
-	uint64_t lane = serve_one();
-	gw.answer_len = 0;
-	gw_post(GW_STREAM);
-	gw_wait(MSG_USE);
-	gw_plain(lane, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-		       "Transfer-Encoding: chunked\r\n\r\nc\r\ndata: {\"a\"");
-	gw_settle();
-	gw_lane_closed(lane, LANE_TRUNCATED);
-	const char *answer = gw_read(NULL);
-	assert_non_null(strstr(answer, "stream_truncated"));
-	assert_null(strstr(answer, "{\"a\"")); // half an event never leaves
-	assert_null(strstr(answer, "0\r\n\r\n"));
-	assert_int_equal(gw_count(MSG_AUTHORIZE), 2); // and nothing is repeated
-}
-
-static void
 test_client_leaves(void **state)
 {
 	(void)state;
@@ -444,7 +425,6 @@ main(void)
 	    TEST(test_plan_changed_credential),
 	    TEST(test_kept_lane_died),
 	    TEST(test_fresh_lane_died),
-	    TEST(test_answer_began_then_lane_died),
 	    TEST(test_client_leaves),
 	    TEST(test_client_leaves_before_go),
 	    TEST(test_client_leaves_while_waiting),

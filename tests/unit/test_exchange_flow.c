@@ -180,12 +180,62 @@ test_surplus_answer_bytes(void **state)
 	assert_true(gw_lane(lane)->closed);
 }
 
+static void
+test_answer_began_then_lane_died(void **state)
+{
+	(void)state;
+	uint64_t lane = serve_one();
+	gw.answer_len = 0;
+	gw_post(GW_STREAM);
+	gw_wait(MSG_USE);
+	gw_plain(lane, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+		       "Transfer-Encoding: chunked\r\n\r\nc\r\ndata: {\"a\"");
+	gw_settle();
+	gw_lane_closed(lane, LANE_TRUNCATED);
+	const char *answer = gw_read(NULL);
+	assert_non_null(strstr(answer, "stream_truncated"));
+	assert_null(strstr(answer, "{\"a\"")); // half an event never leaves
+	assert_null(strstr(answer, "0\r\n\r\n"));
+	assert_int_equal(gw_count(MSG_AUTHORIZE), 2); // and nothing is repeated
+}
+
+static void
+test_many_leave_while_waiting(void **state)
+{
+	(void)state;
+	int clients[10];
+	gw.ready_lanes = false;
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+		gw.client = -1; // the last one stays open
+		gw_connect_client();
+		gw_post(GW_BODY);
+		clients[i] = gw.client;
+	}
+	gw_settle();
+	assert_int_equal(gw.lane_count, 10);
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+		close(clients[i]);
+	gw.client = -1;
+	gw_settle();
+	assert_int_equal(gw_count(MSG_LANE_CLOSE), 8); // two are kept for the next ones
+	gw_connect_client();
+	gw.ready_lanes = true;
+	for (size_t i = 0; i < gw.lane_count; i++)
+		if (!gw.lane[i].closed)
+			link_send(
+			    gw.lane[i].link, MSG_LANE_READY, gw.lane[i].id, &(struct msg_empty){0});
+	serve_one();
+	assert_int_equal(gw.lane_count, 10);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_many_leave_while_waiting),
+	    TEST(test_answer_began_then_lane_died),
 	    TEST(test_fallback),
 	    TEST(test_fallback_refused),
 	    TEST(test_no_fallback_for_client_faults),
