@@ -407,6 +407,28 @@ def auditd(a):
             except Closed:
                 pass
             c.close()
+    with case("auditd: a gateway that completes the vault's intent first silences neither the vault nor its audit link"):
+        mark, core = a.mark(), a.pid("core")
+        for t in range(12):
+            g = Gateway(a)
+            id_, plan, s, ln = a.lane(g)
+            c = Chan.connect(a.sock("events"), uid=64103 if os.geteuid() == 0 else None)
+            head = c.expect("AUDIT_HELLO")[2]["head_seq"]
+            g.chan.send("USE", id_, **g.use_fields(plan, s.number, ln.id, CHAT))
+            g.chan.sock.close()  # the core will void the intent, whose number is the next one
+            time.sleep(t % 4 * 0.0002)
+            c.send("APPEND", 1, event=NUM["EVENT_KEY_COMPLETE"], time_ns=time.time_ns(), ref_seq=head + 1)
+            c.recv()
+            c.close()
+            s.close()
+        time.sleep(0.5)
+        assert "did not grow" not in a.logs(100000) and a.pid("core") == core
+        log = [r for r in a.audit() if r["seq"] > mark]
+        begun = {r["seq"] for r in log if r["event"] == "key.intent"}
+        void = {r["ref_seq"] for r in log if r["event"] == "key.intent.void" and r["producer"] == "vault"}
+        assert begun and begun == void, (sorted(begun), sorted(void))
+        tap.note("%d intents, %d completed by the gateway first" % (len(begun), len(
+            [r for r in log if r["event"] == "key.intent.void" and r["error_code"] == "already_completed"])))
     with case("auditd: a gateway that opens 300 connections cannot blind the administrator"):
         held = []
         try:
@@ -513,7 +535,7 @@ def opens(a):
                 g.chan.send("SEALER_OPEN", k + 1, credential=1 << 40)
             got = [g.chan.recv()[2] for _ in range(80)]
             busy = [m for m in got if m["code"] == "vault_busy"]
-            assert 8 <= len(busy) <= 16 and got[0]["code"] == "no_credential", (len(busy), got[0])
+            assert 1 <= len(busy) <= 16 and got[0]["code"] == "no_credential", (len(busy), got[0])
             assert all(m["status"] == 503 and 0 < m["retry_after_ms"] <= 1001 for m in busy), busy[0]
     tap.ok(a.serves(), "K15 the service still serves")
 
