@@ -84,12 +84,23 @@ add_rule(scmp_filter_ctx ctx, const char *role, const struct sandbox_rule *r)
 		log_fatal("%s: sandbox rule for %s: %s", role, r->syscall, strerror(-rc));
 }
 
-static void
-add_policy(scmp_filter_ctx ctx, const char *role, const char *policy)
+static bool
+names(const char *policy, int nr)
 {
 	struct sandbox_rule r;
 	for (int kind; (kind = sandbox_seccomp_next(&policy, &r)) >= 0;)
-		if (kind == 1)
+		if (kind == 1 && r.nr == nr)
+			return true;
+	return false;
+}
+
+// A refusal does not override what `stronger` says of the same call.
+static void
+add_policy(scmp_filter_ctx ctx, const char *role, const char *policy, const char *stronger)
+{
+	struct sandbox_rule r;
+	for (int kind; (kind = sandbox_seccomp_next(&policy, &r)) >= 0;)
+		if (kind == 1 && (r.error == 0 || !names(stronger, r.nr)))
 			add_rule(ctx, role, &r);
 }
 
@@ -104,9 +115,9 @@ sandbox_seccomp_load(const char *role, const char *policy, uint32_t default_acti
 		rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (rc != 0)
 		log_fatal("%s: seccomp attributes: %s", role, strerror(-rc));
-	add_policy(ctx, role, policy);
+	add_policy(ctx, role, policy, "");
 #ifdef SALLYPORT_SAN
-	add_policy(ctx, role, policy_sanitizer);
+	add_policy(ctx, role, policy_sanitizer, policy);
 #endif
 	rc = seccomp_load(ctx);
 	if (rc != 0)

@@ -13,7 +13,7 @@
 #include "gatewayd/vault.h"
 
 #define SEALER_MAGIC  0x7365616cU
-#define SPARE_OPENING 2U
+#define SPARE_OPENING 1U
 // The vault remembers 4096 lanes of one sealer; beyond that a credential gets
 // another one.
 #define LANES_MAX 4000U
@@ -39,8 +39,8 @@ pop_waiter(struct sealer *s)
 	return wt->x;
 }
 
-// Who waited left: a few lanes that are being opened may become idle for the next
-// ones; the rest would be handshakes for nobody.
+// Who waited left: one lane that is being opened may become idle for the next
+// one; the rest would be handshakes for nobody.
 static void
 drop_surplus(struct sealer *s)
 {

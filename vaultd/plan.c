@@ -79,19 +79,25 @@ grow(struct plan_table *t)
 	t->head = 0;
 }
 
+// The oldest plan gives way, unless its USE waits for the audit.
+static bool
+evict(struct plan_table *t)
+{
+	const struct plan *oldest = slot_at(t, 0)->plan;
+	if (oldest != NULL && oldest->in_flight)
+		return false;
+	pop(t);
+	return true;
+}
+
 static bool
 make_room(struct plan_table *t)
 {
 	if (t->count < t->cap)
 		return true;
-	if (t->cap < PLAN_MAX) {
-		grow(t);
-		return true;
-	}
-	const struct plan *oldest = slot_at(t, 0)->plan;
-	if (!oldest->used || oldest->in_flight)
-		return false;
-	pop(t);
+	if (t->cap == PLAN_MAX)
+		return evict(t);
+	grow(t);
 	return true;
 }
 
@@ -101,8 +107,9 @@ plan_add(
 {
 	BUG_IF(t->count != 0 && slot_at(t, t->count - 1)->id >= id);
 	plan_expire(t, now_ns);
-	if (t->unused_all != NULL && *t->unused_all >= PLAN_ALL_MAX && t->unused >= PLAN_SHARE)
-		return NULL;
+	while (t->unused_all != NULL && *t->unused_all >= PLAN_ALL_MAX && t->unused >= PLAN_SHARE)
+		if (!evict(t))
+			return NULL;
 	if (!make_room(t))
 		return NULL;
 	struct plan *p = base_calloc(1, sizeof(*p) + model.len + conversation.len);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plans of one gateway channel: what AUTHORIZE promised and USE may still take.
 // Request ids only grow, so the table is a ring in order of id. At most PLAN_MAX
-// plans; each lives PLAN_LIFE_NS. When the ring is full the oldest plan that was used
-// already makes room (it loses its later attempts); if the oldest is unused and still
-// alive, the vault is busy. Unused plans are also bounded over all channels together;
-// a channel that has few gets some even then. Pure but for memory.
+// plans; each lives PLAN_LIFE_NS. When the ring is full, or too many plans of all
+// channels together wait for their USE, the oldest of this channel makes room: its
+// USE finds no plan then, and an honest gateway authorizes anew. Only one whose USE
+// waits for the audit stays; then the vault is busy. Pure but for memory.
 #ifndef VAULTD_PLAN_H
 #define VAULTD_PLAN_H
 

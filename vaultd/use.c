@@ -272,10 +272,12 @@ begin_use(struct gateway *gw, struct plan *p, struct cred *c, const struct frame
 // A refused attempt is spent, so that the gateway can go on with the next one;
 // only the wrong lane may be corrected.
 static void
-spend_attempt(struct plan *p, const struct msg_use *m, const struct deny *d)
+spend_attempt(struct gateway *gw, struct plan *p, const struct msg_use *m, const struct deny *d)
 {
-	if (d->kind != DENY_LANE_MISMATCH && d->kind != DENY_NO_PLAN && m->attempt == p->next)
-		p->next++;
+	if (d->kind == DENY_LANE_MISMATCH || d->kind == DENY_NO_PLAN || m->attempt != p->next)
+		return;
+	p->next++;
+	plan_mark_used(&gw->plans, p); // it was begun: it may make room for others
 }
 
 enum chan_status
@@ -311,7 +313,7 @@ use_on_use(struct gateway *gw, const struct frame *f)
 	}
 	refuse(gw, f->id, &d, &about);
 	if (!p->in_flight)
-		spend_attempt(p, &m, &d);
+		spend_attempt(gw, p, &m, &d);
 	return CHAN_OK;
 }
 
@@ -390,7 +392,7 @@ answer_deny(struct pending *u, struct gateway *gw, struct plan *p, const struct 
 	struct subject about = {
 	    .vkey = p->vkey, .cred = c, .operation = p->op->id, .model = plan_model(p)};
 	refuse(gw, u->request, d, &about);
-	spend_attempt(p, m, d);
+	spend_attempt(gw, p, m, d);
 }
 
 static void

@@ -68,6 +68,7 @@ struct gw {
 	size_t attempts;     // credentials 1..attempts in each plan
 	bool grant_body;     // the sealer grants BODY at once
 	bool ready_lanes;    // the sealer says LANE_READY at once
+	bool lose_fd;	     // the vault's SEALER comes without its descriptor
 	bool auto_plan;	     // the vault answers AUTHORIZE with PLAN at once
 	bool auto_go;	     // and USE with GO
 	bool auto_ack;	     // auditd acknowledges
@@ -217,6 +218,11 @@ gw_open_sealer(const struct frame *f)
 	struct msg_sealer_open m;
 	int fds[2];
 	assert_int_equal(chan_decode(link_chan(gw.vault), f, &m), CHAN_OK);
+	if (gw.lose_fd) { // what proto/chan.c does when the kernel takes no more
+		struct msg_sealer lost = {.credential = m.credential, .sealer = 99};
+		link_send(gw.vault, MSG_SEALER, f->id | UINT64_C(1) << 63, &lost);
+		return;
+	}
 	assert_int_equal(sock_pair(fds), 0);
 	assert_true(gw.sealer_count < ARRAY_LEN(gw.sealer));
 	gw.sealer[gw.sealer_count++] = link_new(gw.w.base,

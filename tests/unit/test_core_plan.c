@@ -84,14 +84,14 @@ test_bounded(void **state)
 	(void)state;
 	for (uint64_t id = 1; id <= PLAN_MAX; id++)
 		assert_non_null(plan_add(&t, id, NONE, NONE, id));
-	assert_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX)); // all are unused
-	plan_mark_used(&t, plan_find(&t, 1, 1));
+	// The oldest makes room, used or not; only a USE that waits for the audit stays.
 	plan_find(&t, 1, 1)->in_flight = true;
 	assert_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX));
 	plan_find(&t, 1, 1)->in_flight = false;
 	assert_non_null(plan_add(&t, PLAN_MAX + 1, NONE, NONE, PLAN_MAX));
 	assert_null(plan_find(&t, 1, PLAN_MAX));
-	assert_null(plan_add(&t, PLAN_MAX + 2, NONE, NONE, PLAN_MAX));
+	assert_non_null(plan_find(&t, 2, PLAN_MAX));
+	assert_int_equal(t.count, PLAN_MAX);
 	// After their time they make room.
 	assert_non_null(plan_add(&t, PLAN_MAX + 2, NONE, NONE, PLAN_LIFE_NS * 2));
 	assert_int_equal(t.count, 1);
@@ -114,15 +114,19 @@ test_bounded_together(void **state)
 	uint64_t id = 1;
 	for (; id <= PLAN_SHARE; id++)
 		assert_non_null(plan_add(&one, id, NONE, NONE, 1));
+	// Beyond its share it lives on its own oldest plans, and the total stays.
+	size_t total = all;
+	assert_non_null(plan_add(&one, id++, NONE, NONE, 1));
+	assert_null(plan_find(&one, 1, 1));
+	assert_int_equal(all, total);
+	plan_find(&one, 2, 1)->in_flight = true;
 	assert_null(plan_add(&one, id, NONE, NONE, 1));
+	plan_find(&one, 2, 1)->in_flight = false;
 	plan_mark_used(&one, plan_find(&one, 7, 1));
 	plan_mark_used(&one, plan_find(&one, 7, 1)); // its second attempt
-	assert_non_null(plan_add(&one, id++, NONE, NONE, 1));
-	assert_null(plan_add(&one, id, NONE, NONE, 1));
-	plan_drop(&one, 7); // was used: makes no room
-	assert_null(plan_add(&one, id, NONE, NONE, 1));
-	plan_drop(&one, 8);
-	assert_non_null(plan_add(&one, id++, NONE, NONE, 1));
+	assert_int_equal(all, total - 1);
+	plan_drop(&one, 7); // was used: not counted twice
+	assert_int_equal(all, total - 1);
 	plan_clear(&many[0]);
 	for (uint64_t i = 0; i < PLAN_SHARE; i++)
 		assert_non_null(plan_add(&one, id++, NONE, NONE, 1));

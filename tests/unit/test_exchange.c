@@ -412,6 +412,23 @@ test_head_gets_no_body(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
 
+static void
+test_sealer_without_its_descriptor(void **state)
+{
+	(void)state;
+	gw.lose_fd = true;
+	gw_post(GW_BODY);
+	const char *answer = gw_read("vault_busy");
+	assert_non_null(strstr(answer, "HTTP/1.1 503"));
+	gw_settle();
+	gw.answer_len = 0;
+	gw.lose_fd = false; // the channel to the vault is the same, and works
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_plain(e->b, GW_ANSWER);
+	gw_read("{\"answer\":42}");
+}
+
 int
 main(void)
 {
@@ -428,6 +445,7 @@ main(void)
 	    TEST(test_client_leaves),
 	    TEST(test_client_leaves_before_go),
 	    TEST(test_client_leaves_while_waiting),
+	    TEST(test_sealer_without_its_descriptor),
 	    TEST(test_vault_lost_and_back),
 	    TEST(test_leak_is_withheld),
 	    TEST(test_pipelined_requests),
