@@ -20,10 +20,10 @@ CFLAGS  += $(HARDEN) -I. -I$(BUILD)/gen
 LDFLAGS += $(HARDEN_LD)
 
 LIBS_COMMON := -lsodium -lmsgpackc -lseccomp -levent -lsystemd
-LIBS_vaultd   := -llmdb
+LIBS_vaultd   := -llmdb -lcrypto
 LIBS_sealer   := -lssl -lcrypto
 LIBS_auditd   := -llmdb -lcrypto
-LIBS_gatewayd := -levent_openssl -lssl -lcrypto -ljansson -lcyaml
+LIBS_gatewayd := -levent_openssl -lssl -lcrypto -ljansson -lcyaml -lnghttp2
 LIBS_ctl      := -llmdb -lssl -lcrypto -ljansson -lcyaml
 LIBS_provider := -levent_openssl -lssl -lcrypto -ljansson
 LIBS_ALL      := $(sort $(LIBS_vaultd) $(LIBS_sealer) $(LIBS_gatewayd) $(LIBS_ctl))
@@ -36,7 +36,8 @@ SRC_proto    := $(call src,proto/*.c)
 SRC_sealer   := $(call src,vaultd/sealer_*.c vaultd/zygote_*.c)
 SRC_vaultd   := $(filter-out $(SRC_sealer),$(call src,vaultd/*.c))
 SRC_auditd   := $(call src,auditd/*.c)
-SRC_gatewayd := $(call src,gatewayd/*.c)
+SRC_dialect  := $(call src,dialect/*.c)
+SRC_gatewayd := $(call src,gatewayd/*.c) $(SRC_dialect)
 SRC_provider := $(call src,ctl/provider_*.c)
 SRC_ctl      := $(filter-out $(SRC_provider),$(call src,ctl/*.c)) $(filter-out auditd/main.c,$(call src,auditd/record.c auditd/chain.c auditd/verify.c auditd/store.c))
 

@@ -59,8 +59,9 @@ wanted_headers(enum operation op)
 	case OP_BEDROCK_INVOKE:
 	case OP_BEDROCK_INVOKE_STREAM:
 		return H_INVOKE;
+	default:
+		BUG("unknown operation");
 	}
-	BUG("unknown operation");
 }
 
 static bool

@@ -9,7 +9,7 @@ level=${1:-build}
 deps=build/deps
 
 want=(gcc make pkg-config libevent-dev libssl-dev libsodium-dev libmsgpack-dev liblmdb-dev
-	libseccomp-dev libjansson-dev libcyaml-dev libsystemd-dev)
+	libseccomp-dev libjansson-dev libcyaml-dev libsystemd-dev libnghttp2-dev)
 check=(libcmocka-dev clang clang-format universal-ctags binutils curl strace procps openssl
 	systemd systemd-container debootstrap mandoc)
 bench=(nginx haproxy wrk)

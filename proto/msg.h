@@ -10,6 +10,7 @@
 
 #include "proto/frame.h"
 #include "proto/ids.h"
+#include "proto/msg_catalogue.h"
 
 enum msg_type {
 	// gateway worker <-> vault core
@@ -24,6 +25,8 @@ enum msg_type {
 	MSG_SEALER_OPEN = 0x18,
 	MSG_SEALER = 0x19, // carries one descriptor, outward
 	MSG_SEALER_GONE = 0x1a,
+	MSG_RELAY = 0x1b, // carries one descriptor, outward: an exchange's lane
+	MSG_RELAY_FAILED = 0x1c,
 
 	// producers (vault core, gateway worker) <-> auditd
 	MSG_AUDIT_HELLO = 0x20,
@@ -50,6 +53,21 @@ enum msg_type {
 	MSG_VKEY_REVOKE = 0x3a,
 	MSG_DONE = 0x3b,
 	MSG_ERROR = 0x3c,
+	MSG_CREDENTIAL_TEST = 0x3d,
+	MSG_CREDENTIAL_TESTED = 0x3e,
+	MSG_ISSUER_SET = 0x68,
+	MSG_ISSUER_GET = 0x69,
+	MSG_ISSUER_ITEM = 0x6a,
+
+	// the catalogue: a sequence BEGIN, rows, END; command -> core to apply one,
+	// core -> command and core -> gateway to tell the present one
+	MSG_CATALOGUE_GET = 0x60,
+	MSG_CATALOGUE_BEGIN = 0x61,
+	MSG_CATALOGUE_HOST = 0x62,
+	MSG_CATALOGUE_OP = 0x63,
+	MSG_CATALOGUE_MODEL = 0x64,
+	MSG_CATALOGUE_PROFILE = 0x65,
+	MSG_CATALOGUE_END = 0x66,
 
 	// vault core <-> zygote
 	MSG_FORK = 0x40, // carries two descriptors: control end, lane end of the sealer
@@ -61,6 +79,8 @@ enum msg_type {
 	MSG_SEAL = 0x4a,
 	MSG_LANE_VERIFIED = 0x4b,
 	MSG_LANE_FAULT = 0x4c,
+	MSG_EXCHANGE = 0x4d,
+	MSG_EXCHANGED = 0x4e,
 
 	// gateway worker <-> sealer (lanes); frame id = lane id
 	MSG_LANE_OPEN = 0x50,
@@ -104,7 +124,8 @@ struct msg_attempt {
 	struct view host; // where the gateway connects TCP; the sealer verifies it
 	uint64_t port;
 	struct view region;
-	struct view model; // upstream model id
+	struct view model;  // upstream model id, or Azure deployment
+	uint64_t operation; // what USE must ask for; differs from AUTHORIZE's when translated
 };
 
 struct msg_plan {
@@ -134,9 +155,10 @@ struct msg_named { // header or query parameter
 struct msg_use {
 	uint64_t attempt;
 	uint64_t previous_status; // HTTP status of the attempt before, 0 for the first
+	uint64_t previous_class; // enum error_class of it; CLASS_EXPIRED may repeat an attempt once
 	uint64_t sealer;
 	uint64_t lane;
-	uint64_t operation; // must equal the plan's
+	uint64_t operation; // must equal the attempt's
 	size_t header_count;
 	struct msg_named header[MSG_HEADERS_MAX];
 	size_t param_count;
@@ -170,6 +192,20 @@ struct msg_sealer {
 struct msg_sealer_gone {
 	uint64_t sealer;
 	struct view reason; // "revoked", "died", "idle"
+};
+
+// The core asks a worker to connect the descriptor that comes along (lane end of a
+// sealer in exchange mode) to this host: one lane, ciphertext only.
+struct msg_relay {
+	uint64_t sealer;
+	struct view host;
+	uint64_t port;
+};
+
+struct msg_relay_failed {
+	uint64_t sealer;
+	struct view code; // "provider_unreachable", "provider_connect_timeout", ...
+	struct view message;
 };
 
 // --- audit -------------------------------------------------------------------
@@ -254,9 +290,11 @@ struct msg_status_reply {
 	uint64_t denials;
 };
 
-#define MSG_NAMES_MAX 32U
+#define MSG_SETTINGS_MAX    16U
+#define MSG_DEPLOYMENTS_MAX 32U
 
-struct msg_name {
+struct msg_deployment { // Azure
+	struct view model;
 	struct view name;
 };
 
@@ -272,7 +310,7 @@ struct msg_credential_put {
 	uint64_t port;
 	struct view region;	   // Bedrock
 	struct view access_key_id; // SigV4
-	struct view secret;	   // API key, or AWS secret access key
+	struct view secret;	   // API key, AWS secret access key, or PKCS#8 DER in base64
 	struct view session_token; // SigV4, optional
 	struct view ca_pem;	   // own CA; empty: the system's
 	struct view workspace;
@@ -282,6 +320,10 @@ struct msg_credential_put {
 	struct msg_name model[MSG_NAMES_MAX]; // allowed models, "*" suffix allowed; none: all
 	size_t operation_count;
 	struct msg_name operation[MSG_NAMES_MAX]; // allowed operations; none: all of the provider
+	size_t setting_count;
+	struct msg_named setting[MSG_SETTINGS_MAX]; // enum setting_id, ascending
+	size_t deployment_count;
+	struct msg_deployment deployment[MSG_DEPLOYMENTS_MAX];
 };
 
 enum credential_action { CREDENTIAL_ENABLE = 1, CREDENTIAL_DISABLE = 2, CREDENTIAL_REMOVE = 3 };
@@ -313,6 +355,31 @@ struct msg_credential_item {
 	struct msg_name model[MSG_NAMES_MAX];
 	size_t operation_count;
 	struct msg_name operation[MSG_NAMES_MAX];
+	size_t setting_count;
+	struct msg_named setting[MSG_SETTINGS_MAX];
+	size_t deployment_count;
+	struct msg_deployment deployment[MSG_DEPLOYMENTS_MAX];
+	uint64_t token_expires_s; // of the temporary credential in use, Unix time; 0: none
+};
+
+// The cheapest real call that this credential can make. model: "" lets the vault choose.
+struct msg_credential_test {
+	struct view name;
+	struct view model;
+};
+
+struct msg_credential_tested {
+	uint64_t status;   // HTTP; 0: no answer
+	uint64_t class_id; // enum error_class; CLASS_NONE: it works
+	struct view code;  // the provider's, or ours
+	struct view message;
+	struct view fix; // what to do
+	struct view host;
+	struct view operation;
+	struct view model;
+	uint64_t latency_ms;
+	uint64_t skew_s; // our clock against the provider's
+	bool skew_ahead; // ours is ahead
 };
 
 struct msg_vkey_issue {
@@ -357,6 +424,30 @@ struct msg_error {
 	struct view message; // says what to do
 };
 
+// Our OIDC issuer. url "" keeps the present one; rotate makes a new signing key, and the
+// old one stays published.
+struct msg_issuer_set {
+	struct view url;
+	bool rotate;
+};
+
+#define MSG_ISSUER_KEYS_MAX 4U
+
+struct msg_issuer_key {
+	struct view kid;
+	struct view n; // modulus, base64url
+	struct view e; // exponent, base64url
+	uint64_t created_s;
+	uint64_t signs_from_s; // not before: AWS caches what it fetched
+	uint64_t retired_s;    // 0: in use or to be used
+};
+
+struct msg_issuer_item {
+	struct view url; // "": there is none
+	size_t key_count;
+	struct msg_issuer_key key[MSG_ISSUER_KEYS_MAX];
+};
+
 // --- core <-> zygote, sealer -------------------------------------------------
 
 struct msg_fork {
@@ -372,6 +463,7 @@ struct msg_exited {
 struct msg_sealer_config {
 	struct view host;   // SNI and certificate name
 	struct view ca_pem; // empty: the system's roots
+	bool exchange;	    // answers go to the core as EXCHANGED, never to the gateway
 };
 
 struct msg_span {
@@ -392,6 +484,31 @@ struct msg_seal {
 	struct msg_span span[MSG_SPANS_MAX]; // secrets to look for in the answer
 	uint64_t body_len;
 	struct view body_sha256;
+};
+
+enum exchange_format { EXCHANGE_STS = 1, EXCHANGE_GOOGLE_TOKEN = 2, EXCHANGE_PROBE = 3 };
+
+// One request of the vault itself over the only lane of a sealer in exchange mode. Held
+// in secret memory at both ends, as SEAL is.
+struct msg_exchange {
+	uint64_t format; // how the answer is read
+	struct view head;
+	size_t span_count;
+	struct msg_span span[MSG_SPANS_MAX];
+	struct view body;
+};
+
+// Its answer, read by the sealer: typed fields only. Holds secrets.
+struct msg_exchanged {
+	uint64_t status;	   // HTTP; 0: there was no whole answer
+	uint64_t fault;		   // enum lane_fault when status is 0
+	uint64_t server_time_s;	   // Date header as Unix time, 0: none
+	struct view code;	   // error code or type, "" when fine
+	struct view message;	   // error text, printable ASCII
+	struct view access_key_id; // STS
+	struct view secret;	   // secret access key, or access token
+	struct view session_token; // STS
+	uint64_t expires_s;	   // STS: Unix time. Google: seconds from now
 };
 
 struct msg_lane_verified {
@@ -446,6 +563,9 @@ union msg_any {
 	struct msg_credential_put credential_put;
 	struct msg_vkey_item vkey_item;
 	struct msg_plan plan;
+	struct msg_catalogue_model catalogue_model;
+	struct msg_catalogue_op catalogue_op;
+	struct msg_catalogue_profile catalogue_profile;
 };
 
 // Encodes the struct of `type` into buf. Returns the length, or 0 when it does

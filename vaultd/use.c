@@ -113,7 +113,8 @@ send_plan(struct gateway *gw, const struct plan *p)
 		    .host = view_of(c->host),
 		    .port = c->port,
 		    .region = view_of(c->region),
-		    .model = plan_model(p)};
+		    .model = plan_model(p),
+		    .operation = p->op->id};
 	}
 	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel
 }

@@ -173,7 +173,7 @@ class Gateway:
 
     def use_fields(self, plan, sealer, lane, body, **change):
         op = change.pop("operation", "OP_OPENAI_CHAT")
-        f = dict(attempt=0, previous_status=0, sealer=sealer, lane=lane,
+        f = dict(attempt=0, previous_status=0, previous_class=0, sealer=sealer, lane=lane,
                  operation=NUM[op] if isinstance(op, str) else op,
                  header=[dict(id=NUM["HEADER_CONTENT_TYPE"], value="application/json")], param=[],
                  body_len=len(body), body_sha256=hashlib.sha256(body).digest())

@@ -62,7 +62,7 @@ class Zygote:
         control_far.close()
         lanes_far.close()
         s = Ends(self, self.number, Chan(control), Chan(lanes))
-        s.control.send("SEALER_CONFIG", 0, host=host, ca_pem=ca_pem)
+        s.control.send("SEALER_CONFIG", 0, host=host, ca_pem=ca_pem, exchange=False)
         if ready:
             s.control.expect("SEALER_READY", timeout=20)
         return s
@@ -480,7 +480,7 @@ def violations(z, up, certs):
     dies("ciphertext after the end", lambda s, l: c(s).send_bytes(message("LANE_EOF", 1) + frame("CIPHER_IN", 1, b"x")))
     dies("a message that is not the gateway's", lambda s, l: c(s).send("SEALER_READY", 0))
     dies("SEAL from the gateway", lambda s, l: c(s).send("SEAL", 0, lane=1, head=b"x"))
-    dies("a second configuration", lambda s, l: s.control.send("SEALER_CONFIG", 0, host="x"), (EXIT_CORE, 0))
+    dies("a second configuration", lambda s, l: s.control.send("SEALER_CONFIG", 0, host="x", exchange=False), (EXIT_CORE, 0))
     dies("the gateway's end closes", lambda s, l: c(s).close(), (0, 0))
     dies("the core's end closes", lambda s, l: s.control.close(), (0, 0))
     with case("FORK whose descriptors did not come is a sealer that did not start; the zygote goes on"):
