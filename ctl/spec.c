@@ -177,7 +177,7 @@ operation_of_provider(uint64_t operation, uint64_t provider)
 	case PROVIDER_ANTHROPIC:
 		return operation >= OP_ANTHROPIC_MESSAGES && operation <= OP_ANTHROPIC_MODELS;
 	default:
-		return operation >= OP_BEDROCK_CONVERSE;
+		return operation >= OP_BEDROCK_CONVERSE && operation <= OP_BEDROCK_INVOKE_STREAM;
 	}
 }
 
@@ -220,7 +220,7 @@ spec_credential(
 	if (check_name("credential", s->name, error) != 0)
 		return -1;
 	put->provider = given(s->provider) ? ids_provider_of(view_of(s->provider)) : 0;
-	if (put->provider == 0)
+	if (put->provider >= ARRAY_LEN(auth) || auth[put->provider] == 0)
 		return fault(error,
 		    "provider \"%s\": write openai, anthropic, bedrock or openai-compatible",
 		    given(s->provider) ? s->provider : "");

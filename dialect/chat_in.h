@@ -45,7 +45,7 @@ struct chat_turn {
 struct chat_tool {
 	struct view name;	 // decoded, as the client wrote it
 	struct view description; // decoded, "" if none
-	struct json parameters;	 // absent: none
+	struct jv parameters;	 // absent: none
 	bool strict;
 	bool custom; // free-form: one string argument named "input"
 };
@@ -64,7 +64,7 @@ enum chat_effort {
 };
 
 struct chat {
-	struct json root;
+	struct jv root;
 	struct chat_part *part; // owned
 	size_t part_count;
 	struct chat_part *extra; // owned
@@ -80,13 +80,13 @@ struct chat {
 	struct view choice_tool;
 	bool parallel_off;   // parallel_tool_calls: false
 	uint64_t max_tokens; // 0: not given
-	struct json temperature, top_p, top_k, seed, presence_penalty, frequency_penalty;
-	struct json stop;	   // string or array, or absent
+	struct jv temperature, top_p, top_k, seed, presence_penalty, frequency_penalty;
+	struct jv stop;		   // string or array, or absent
 	struct view stop_text[16]; // decoded, blank ones left out
 	size_t stop_count;
 	enum chat_effort effort;
 	enum chat_format format;
-	struct json schema; // FORMAT_SCHEMA
+	struct jv schema; // FORMAT_SCHEMA
 	struct view schema_name;
 	bool stream;
 	bool include_usage;

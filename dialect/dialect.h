@@ -14,7 +14,7 @@
 #define DIALECT_DIALECT_H
 
 #include "common/buf.h"
-#include "common/json.h"
+#include "common/jv.h"
 #include "proto/ids.h"
 #include "proto/msg.h"
 
@@ -50,7 +50,7 @@ struct dialect_model {
 struct dialect_request {
 	enum dialect_pair pair;
 	struct dialect_model model;
-	struct view body;   // checked by json_check; must live as long as the session
+	struct view body;   // checked by jv_check; must live as long as the session
 	bool stream;	    // the upstream answer will be a stream
 	bool strict_params; // refuse what the target lacks instead of leaving it out
 	uint64_t now_s;	    // Unix time, for `created`

@@ -52,6 +52,6 @@ bool side_fault(struct dialect_fault *f, const char *code, const char *param, co
 bool side_drop(struct dialect *d, const char *param, struct dialect_fault *f) MUST_CHECK;
 void side_header(struct dialect *d, enum header_id id, struct view value); // value is copied
 void side_fail(struct dialect *d, struct view type, struct view message);  // error in the answer
-void side_stop(struct dialect *d, struct json reason); // remembers the provider's word
+void side_stop(struct dialect *d, struct jv reason); // remembers the provider's word
 
 #endif

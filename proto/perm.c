@@ -14,7 +14,6 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_USE] = READY,
 	    [MSG_SETTLE] = READY,
 	    [MSG_SEALER_OPEN] = READY,
-	    [MSG_RELAY_FAILED] = READY,
 	},
     [ROLE_ADMIN_AT_CORE] =
 	{
@@ -25,16 +24,6 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_VKEY_ISSUE] = READY,
 	    [MSG_VKEY_LIST] = READY,
 	    [MSG_VKEY_REVOKE] = READY,
-	    [MSG_CREDENTIAL_TEST] = READY,
-	    [MSG_ISSUER_SET] = READY,
-	    [MSG_ISSUER_GET] = READY,
-	    [MSG_CATALOGUE_GET] = READY,
-	    [MSG_CATALOGUE_BEGIN] = READY,
-	    [MSG_CATALOGUE_HOST] = READY,
-	    [MSG_CATALOGUE_OP] = READY,
-	    [MSG_CATALOGUE_MODEL] = READY,
-	    [MSG_CATALOGUE_PROFILE] = READY,
-	    [MSG_CATALOGUE_END] = READY,
 	},
     [ROLE_AUDITD_AT_CORE] =
 	{
@@ -48,7 +37,6 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_SEALER_READY] = NEW,
 	    [MSG_LANE_VERIFIED] = READY,
 	    [MSG_LANE_FAULT] = READY,
-	    [MSG_EXCHANGED] = READY,
 	},
     [ROLE_CORE_AT_GATEWAY] =
 	{
@@ -58,13 +46,6 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_GO] = READY,
 	    [MSG_SEALER] = READY,
 	    [MSG_SEALER_GONE] = READY,
-	    [MSG_RELAY] = READY,
-	    [MSG_CATALOGUE_BEGIN] = READY,
-	    [MSG_CATALOGUE_HOST] = READY,
-	    [MSG_CATALOGUE_OP] = READY,
-	    [MSG_CATALOGUE_MODEL] = READY,
-	    [MSG_CATALOGUE_PROFILE] = READY,
-	    [MSG_CATALOGUE_END] = READY,
 	},
     [ROLE_AUDITD_AT_GATEWAY] =
 	{
@@ -88,7 +69,6 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	{
 	    [MSG_SEALER_CONFIG] = NEW,
 	    [MSG_SEAL] = READY,
-	    [MSG_EXCHANGE] = READY,
 	},
     [ROLE_GATEWAY_AT_SEALER] =
 	{
@@ -107,14 +87,6 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_VKEY_ITEM] = READY,
 	    [MSG_DONE] = READY,
 	    [MSG_ERROR] = READY,
-	    [MSG_CREDENTIAL_TESTED] = READY,
-	    [MSG_ISSUER_ITEM] = READY,
-	    [MSG_CATALOGUE_BEGIN] = READY,
-	    [MSG_CATALOGUE_HOST] = READY,
-	    [MSG_CATALOGUE_OP] = READY,
-	    [MSG_CATALOGUE_MODEL] = READY,
-	    [MSG_CATALOGUE_PROFILE] = READY,
-	    [MSG_CATALOGUE_END] = READY,
 	},
     [ROLE_AUDITD_AT_ADMIN] =
 	{

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames and messages of the daemons' protocol for tests: a second decoder, standard library only.
 
-The list of fields is read from proto/msg.c and the numbers from proto/*.h, so that this file cannot drift.
+The list of fields is read from proto/msg_table.c and the numbers from proto/*.h, so that this file cannot drift.
 """
 
 import os
@@ -125,16 +125,16 @@ def _enums(text):
 
 
 NUM = {}
-for _h in ("proto/ids.h", "proto/msg.h", "proto/perm.h"):
+for _h in ("proto/ids.h", "proto/msg_catalogue.h", "proto/msg.h", "proto/perm.h"):
     NUM.update(_enums(_read(_h)))
 TYPES = {k[4:]: v for k, v in NUM.items() if k.startswith("MSG_")}
 TYPE_NAMES = {v: k for k, v in TYPES.items()}
 
 
 def _tables():
-    src = _read("proto/msg.c")
+    src = _read("proto/msg_table.c")
     fields = {}
-    for name, body in re.findall(r"static const struct field (\w+)\[\] = \{(.*?)\n\};", src, flags=re.S):
+    for name, body in re.findall(r"static const struct msg_field (\w+)\[\] = \{(.*?)\n\};", src, flags=re.S):
         rows = []
         for kind, args in re.findall(r"\b(UINT|BOOL|STR|BIN_EXACT|BIN_OPT|BIN|LIST)\(([^()]*)\)", body):
             a = [x.strip() for x in args.split(",")]
