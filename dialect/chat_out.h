@@ -15,6 +15,7 @@ struct chat_out {
 	char id[128];	 // "chatcmpl-..." or the provider's
 	char model[256]; // what the answer names
 	bool include_usage;
+	bool no_usage;	// the provider never said: no usage is written
 	bool begun;	// role chunk is out
 	size_t tools;	// tool calls so far; the next one's index
 	bool tool_open; // arguments of tool (tools - 1) may still come
@@ -23,11 +24,13 @@ struct chat_out {
 	bool stream;
 	struct buf content, reasoning, calls, details; // texts, escaped; calls: JSON elements
 	bool has_content, has_reasoning;
+	struct buf head; // what all chunks of a stream begin with
 };
 
 // id: "" makes "chatcmpl-" + the request's id. model: "" takes what the client asked for.
 void chat_out_init(struct chat_out *o, struct dialect *d, bool include_usage);
 void chat_out_free(struct chat_out *o);
+// Before the role chunk; later ones are ignored, because all chunks carry the same.
 void chat_out_id(struct chat_out *o, struct view id);
 void chat_out_model(struct chat_out *o, struct view model);
 
@@ -37,7 +40,8 @@ void chat_out_text(struct chat_out *o, struct view text, struct buf *out);
 void chat_out_reasoning(struct chat_out *o, struct view text, struct buf *out);
 // A piece for reasoning_details: signature or opaque data; details is one JSON object.
 void chat_out_detail(struct chat_out *o, struct view json_object, struct buf *out);
-// A call begins. extra: JSON object for tool_calls[].extra_content, or "".
+// A call begins; it ends the one before. id: "" makes "call_" + the request's id + its
+// index. extra: JSON object for tool_calls[].extra_content, or "".
 void chat_out_call(
     struct chat_out *o, struct view id, struct view name, struct view extra, struct buf *out);
 // More of its arguments: JSON text, in pieces.
@@ -46,7 +50,7 @@ void chat_out_call_end(struct chat_out *o, struct buf *out); // writes {} when t
 
 // reason: one of stop, length, tool_calls, content_filter. When calls were written and the
 // reason is stop it becomes tool_calls. native: the provider's own word. Streams: finish
-// chunk, usage chunk if asked, [DONE]. Whole: the completion object.
+// chunk, usage chunk if asked, [DONE]. Whole: the completion object. Usage is the session's.
 void chat_out_finish(struct chat_out *o, const char *reason, const char *native, struct buf *out);
 
 #endif

@@ -32,7 +32,9 @@ enum dialect_pair {
 	DIALECT_EMBED_GEMINI,	      // OpenAI embeddings -> batchEmbedContents
 	DIALECT_EMBED_VERTEX,	      // OpenAI embeddings -> predict
 	DIALECT_EMBED_BEDROCK,	      // OpenAI embeddings -> Titan or Cohere by InvokeModel
-	DIALECT_MODEL_IN_BODY,	      // same API; only the model's name in the body changes
+	// Same API; only the value of the body's "model" changes, the rest byte for byte. Such a
+	// session translates requests only: the caller passes answers and events natively.
+	DIALECT_MODEL_IN_BODY,
 	DIALECT_PAIR_COUNT,
 };
 
@@ -127,12 +129,15 @@ const char *dialect_stop_reason(const struct dialect *d); // the provider's own 
 
 // --- thought signatures -------------------------------------------------------------
 // Gemini 3 refuses a history whose function calls lost their signature, and OpenAI
-// clients drop what they do not know. Bounded, per worker; oldest entries go first.
+// clients drop what they do not know. Bounded, per worker, both in entries and in bytes (2
+// KiB for each entry on the mean); what was longest not used goes first. Signatures above
+// 64 KiB are not kept.
 struct dialect_memory *dialect_memory_new(size_t entries);
 void dialect_memory_free(struct dialect_memory *m);
 // scope: keyed by the client's key, so that tenants do not see each other's.
 void dialect_memory_scope(struct dialect_memory *m, struct view scope);
 void dialect_memory_put(struct dialect_memory *m, struct view call_id, struct view signature);
-struct view dialect_memory_get(struct dialect_memory *m, struct view call_id); // "" if unknown
+// "" if unknown; valid until the next put.
+struct view dialect_memory_get(struct dialect_memory *m, struct view call_id);
 
 #endif
