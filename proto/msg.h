@@ -128,11 +128,16 @@ struct msg_attempt {
 	uint64_t operation; // what USE must ask for; differs from AUTHORIZE's when translated
 };
 
+// reach and allowed_model are for listing models: what the key may ask for, whatever the
+// attempts are. Only a listing has no attempts.
 struct msg_plan {
 	struct view vkey_id;
 	struct view workspace;
 	size_t attempt_count;
 	struct msg_attempt attempt[MSG_ATTEMPTS_MAX];
+	uint64_t reach; // 1 << enum provider, of each that the key has a usable credential of
+	size_t allowed_model_count;
+	struct msg_name allowed_model[MSG_NAMES_MAX]; // of the key, "*" suffix; none: all
 };
 
 // Refusal of AUTHORIZE, USE or SEALER_OPEN, same frame id.

@@ -82,6 +82,8 @@ static const struct msg_field plan_fields[] = {
     STR(msg_plan, vkey_id, 64),
     STR(msg_plan, workspace, 64),
     LIST(msg_plan, attempt, attempt_count, MSG_ATTEMPTS_MAX, msg_attempt, attempt_fields),
+    UINT(msg_plan, reach, UINT32_MAX),
+    LIST(msg_plan, allowed_model, allowed_model_count, MSG_NAMES_MAX, msg_name, name_fields),
 };
 
 static const struct msg_field deny_fields[] = {
