@@ -17,12 +17,14 @@
 #include "gatewayd/audit.h"
 #include "gatewayd/exchange_end.h"
 #include "gatewayd/exchange_state.h"
+#include "gatewayd/models.h"
 #include "gatewayd/vault.h"
 
 #define VAULT_WAIT_NS	    10000000000ULL // PLAN, GO or DENY must come within
 #define CLIENT_BACKLOG_HIGH (64U * 1024U)
 #define MISMATCH_TRIES_MAX  40U
 #define MISMATCH_WAIT_US    1000
+#define LISTING_MAX	    (4U << 20)
 
 static void authorize(struct exchange *x);
 static void get_lane(struct exchange *x);
@@ -183,6 +185,27 @@ forget_held(struct exchange *x)
 
 // --- from the vault ----------------------------------------------------------------
 
+// The key is good, and the gateway answers a listing by itself.
+static void
+answer_locally(struct exchange *x)
+{
+	struct failure unknown = {.status = 404,
+	    .code = "model_not_found",
+	    .message = VIEW("There is no such model here, or your key may not use it. GET "
+			    "/v1/models lists what there is."),
+	    .final = true};
+	struct buf body;
+	buf_init(&body, LISTING_MAX);
+	exchange_end_lane(x, x->body_sent == 0);
+	if (!models_listing(x->r->op))
+		exchange_end_fail_vault(x);
+	else if (models_write(x->r, x->w->catalogue.present, x->plan, &body))
+		exchange_end_local(x, buf_done(&body));
+	else
+		exchange_end_fail(x, &unknown);
+	buf_free(&body);
+}
+
 void
 exchange_on_plan(struct exchange *x, struct plan *p)
 {
@@ -194,6 +217,11 @@ exchange_on_plan(struct exchange *x, struct plan *p)
 	p->cautious = known != NULL && known->cautious;
 	plan_unref(x->plan);
 	x->plan = plan_ref(p);
+	bool local = models_listing(x->r->op) && !x->r->native && x->w->catalogue.present != NULL;
+	if (p->attempt_count == 0 || local) {
+		answer_locally(x);
+		return;
+	}
 	plans_put(x->w->plans, &x->key, p);
 	x->a.hold_errors = p->attempt_count > 1;
 	if (!x->use_sent)

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "common/http_write.h"
 #include "gatewayd/exchange_state.h"
 #include "gatewayd/vault.h"
 
@@ -58,6 +59,29 @@ exchange_end_note(struct exchange *x, enum audit_result result, const char *code
 	x->error_code[0] = '\0';
 	if (code != NULL)
 		strncat(x->error_code, code, sizeof(x->error_code) - 1);
+}
+
+void
+exchange_end_local(struct exchange *x, struct view json)
+{
+	if (x->client != NULL) {
+		bool keep = client_keeps(x->client, x->r);
+		char head[512];
+		struct http_out o;
+		http_out_init(&o, head, sizeof(head));
+		http_put_status(&o, 200);
+		http_put_header_str(&o, "content-type", "application/json");
+		http_put_content_length(&o, json.len);
+		http_put_header_str(&o, "x-sallyport-request-id", x->r->id);
+		if (!keep)
+			http_put_header_str(&o, "connection", "close");
+		http_put_end(&o);
+		BUG_IF(o.failed);
+		client_write(x->client, head, o.len);
+		client_write(x->client, json.p, json.len);
+		client_answered(x->client, keep);
+	}
+	exchange_end_served(x);
 }
 
 // Tells the client and ends. The lane is closed: its state is unknown.

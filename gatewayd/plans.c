@@ -18,13 +18,17 @@ struct plans {
 	struct slot slot[SLOTS];
 };
 
+// at: room for the model and its end.
 static int
-copy_attempt(const struct msg_attempt *m, struct plan_attempt *a)
+copy_attempt(const struct msg_attempt *m, struct plan_attempt *a, char *at)
 {
 	a->credential = m->credential;
 	a->provider = m->provider;
 	a->port = (uint16_t)m->port;
-	if (m->port == 0 || m->port > 65535 || m->host.len == 0)
+	a->operation = (enum operation)m->operation;
+	a->model = at;
+	if (m->port == 0 || m->port > 65535 || m->host.len == 0 || m->operation == 0 ||
+	    view_copy(m->model, at, m->model.len + 1) != 0)
 		return -1;
 	if (view_copy(m->credential_id, a->credential_id, sizeof(a->credential_id)) != 0 ||
 	    view_copy(m->host, a->host, sizeof(a->host)) != 0 ||
@@ -36,19 +40,33 @@ copy_attempt(const struct msg_attempt *m, struct plan_attempt *a)
 struct plan *
 plan_new(const struct msg_plan *m)
 {
-	if (m->attempt_count == 0)
-		return NULL;
 	struct plan *p =
 	    base_calloc(1, sizeof(*p) + m->attempt_count * sizeof(struct plan_attempt));
+	size_t text = 0, at = 0;
+	for (size_t i = 0; i < m->attempt_count; i++)
+		text += m->attempt[i].model.len + 1;
+	for (size_t i = 0; i < m->allowed_model_count; i++)
+		text += m->allowed_model[i].name.len + 1;
 	p->refs = 1;
 	p->attempt_count = m->attempt_count;
+	p->reach = m->reach;
+	p->allowed_count = m->allowed_model_count;
+	p->text = base_calloc(1, text + 1);
 	bool bad = view_copy(m->vkey_id, p->vkey_id, sizeof(p->vkey_id)) != 0 ||
 		   view_copy(m->workspace, p->workspace, sizeof(p->workspace)) != 0;
-	for (size_t i = 0; i < m->attempt_count; i++)
-		bad = bad || copy_attempt(&m->attempt[i], &p->attempt[i]) != 0;
+	for (size_t i = 0; i < m->attempt_count; i++) {
+		bad = bad || copy_attempt(&m->attempt[i], &p->attempt[i], p->text + at) != 0;
+		at += m->attempt[i].model.len + 1;
+	}
+	for (size_t i = 0; i < m->allowed_model_count; i++) {
+		struct view name = m->allowed_model[i].name;
+		p->allowed[i] = p->text + at;
+		bad = bad || view_copy(name, p->text + at, name.len + 1) != 0;
+		at += name.len + 1;
+	}
 	if (!bad)
 		return p;
-	free(p);
+	plan_unref(p);
 	return NULL;
 }
 
@@ -65,8 +83,10 @@ plan_unref(struct plan *p)
 	if (p == NULL)
 		return;
 	BUG_IF(p->refs == 0);
-	if (--p->refs == 0)
-		free(p);
+	if (--p->refs != 0)
+		return;
+	free(p->text);
+	free(p);
 }
 
 // --- cache ---------------------------------------------------------------------

@@ -16,6 +16,8 @@ struct plan_attempt {
 	char credential_id[65];
 	char host[254];
 	char region[33];
+	enum operation operation; // differs from the client's when it is translated
+	const char *model;	  // upstream model, in the plan's text
 };
 
 struct plan {
@@ -25,11 +27,16 @@ struct plan {
 	bool cautious;
 	char vkey_id[65];
 	char workspace[65];
-	size_t attempt_count; // 1..MSG_ATTEMPTS_MAX
+	uint64_t reach; // listing: bits of the providers that the key may use
+	char *text;	// models and patterns
+	// Listing: patterns ("*" at the end) of models that the key may use; none: all.
+	size_t allowed_count;
+	const char *allowed[MSG_NAMES_MAX];
+	size_t attempt_count; // 0 (a listing)..MSG_ATTEMPTS_MAX
 	struct plan_attempt attempt[];
 };
 
-// NULL when the message makes no sense (no attempt, a NUL in a string).
+// NULL when the message makes no sense (no operation, a NUL in a string).
 struct plan *plan_new(const struct msg_plan *m) MUST_CHECK;
 struct plan *plan_ref(struct plan *p);
 void plan_unref(struct plan *p); // NULL is allowed

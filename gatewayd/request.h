@@ -17,6 +17,7 @@ struct request {
 	enum operation op;
 	enum dialect dialect;
 	bool stream;
+	bool native; // the path names the provider: its own API, its own lists
 	bool http10;
 	bool keep_alive; // the client's wish
 	uint8_t uuid[16];

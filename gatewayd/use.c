@@ -35,7 +35,7 @@ use_send(struct exchange *x)
 	    .previous_status = x->previous_status,
 	    .sealer = x->lane->sealer->id,
 	    .lane = x->lane->id,
-	    .operation = r->op,
+	    .operation = x->plan->attempt[x->attempt].operation,
 	    .header_count = r->header_count,
 	    .param_count = r->param_count,
 	    .body_len = r->body_len,

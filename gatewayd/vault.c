@@ -55,6 +55,7 @@ down(struct vault *v, const char *why)
 	v->link = NULL;
 	v->ready = false;
 	plans_clear(v->w->plans);
+	catalog_feed_reset(&v->w->catalogue);
 	idmap_drain(&v->opens, free);
 	pool_on_vault_lost(v->w->pool);
 	idmap_drain(&v->exchanges, lose_exchange);
@@ -118,7 +119,7 @@ on_plan(struct vault *v, struct link *l, const struct frame *f)
 		return CHAN_OK; // the client left meanwhile
 	struct plan *p = plan_new(&m);
 	if (p == NULL)
-		return chan_reject(link_chan(l), "PLAN without a usable attempt");
+		return chan_reject(link_chan(l), "PLAN that makes no sense");
 	exchange_on_plan(x, p);
 	plan_unref(p);
 	return CHAN_OK;
@@ -164,6 +165,16 @@ on_gone(struct vault *v, struct link *l, const struct frame *f)
 }
 
 static enum chan_status
+on_catalogue(struct vault *v, struct link *l, const struct frame *f)
+{
+	union msg_any m;
+	enum chan_status s = chan_decode(link_chan(l), f, &m);
+	if (s == CHAN_OK && !catalog_feed(&v->w->catalogue, f->type, &m))
+		s = chan_reject(link_chan(l), "catalogue out of order");
+	return s;
+}
+
+static enum chan_status
 on_frame(void *cookie, struct link *l, const struct frame *f)
 {
 	struct vault *v = cookie;
@@ -180,6 +191,13 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 		return on_sealer(v, l, f);
 	case MSG_SEALER_GONE:
 		return on_gone(v, l, f);
+	case MSG_CATALOGUE_BEGIN:
+	case MSG_CATALOGUE_HOST:
+	case MSG_CATALOGUE_OP:
+	case MSG_CATALOGUE_MODEL:
+	case MSG_CATALOGUE_PROFILE:
+	case MSG_CATALOGUE_END:
+		return on_catalogue(v, l, f);
 	default:
 		return chan_reject(link_chan(l), "unexpected message");
 	}

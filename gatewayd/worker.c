@@ -140,6 +140,7 @@ unmake(struct parts *p)
 	listener_free(p->secure);
 	wires_free(w->wires);
 	plans_free(w->plans);
+	catalog_feed_free(&w->catalogue);
 	tls_free(w->tls);
 	limits_free(&w->limits);
 	resolver_free(w->resolver);

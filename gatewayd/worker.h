@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "common/http_parse.h"
+#include "gatewayd/catalog.h"
 #include "gatewayd/config.h"
 #include "gatewayd/limits.h"
 
@@ -28,7 +29,8 @@ struct worker {
 	struct audit *audit;
 	struct pool *pool;
 	struct plans *plans;
-	struct tls *tls; // NULL: no TLS listener
+	struct catalog_feed catalogue; // its `present` is NULL until the vault sent one
+	struct tls *tls;	       // NULL: no TLS listener
 	struct limits limits;
 	struct http_limits http_limits; // of client requests
 	struct client_list clients;

@@ -79,14 +79,14 @@ struct gw {
 
 static struct gw gw;
 
-static void
+static inline void
 gw_note(const struct gw_event *e)
 {
 	assert_true(gw.event_count < GW_EVENTS);
 	gw.event[gw.event_count++] = *e;
 }
 
-static struct gw_lane *
+static inline struct gw_lane *
 gw_lane(uint64_t id)
 {
 	for (size_t i = 0; i < gw.lane_count; i++)
@@ -97,7 +97,7 @@ gw_lane(uint64_t id)
 
 // --- sealer --------------------------------------------------------------------------
 
-static void
+static inline void
 gw_plain(uint64_t lane, const char *text)
 {
 	size_t len = strlen(text);
@@ -107,21 +107,21 @@ gw_plain(uint64_t lane, const char *text)
 	link_send_raw(l->link, MSG_PLAIN, lane, text, len);
 }
 
-static void
+static inline void
 gw_lane_closed(uint64_t lane, enum lane_fault fault)
 {
 	struct msg_lane_closed m = {.fault = fault, .detail = VIEW("test")};
 	link_send(gw_lane(lane)->link, MSG_LANE_CLOSED, lane, &m);
 }
 
-static void
+static inline void
 gw_credit(uint64_t lane, enum credit_kind kind, size_t n)
 {
 	link_send(
 	    gw_lane(lane)->link, MSG_CREDIT, lane, &(struct msg_credit){.kind = kind, .bytes = n});
 }
 
-static void
+static inline void
 gw_on_body(struct gw_lane *l, size_t len)
 {
 	l->body += len;
@@ -133,7 +133,7 @@ gw_on_body(struct gw_lane *l, size_t len)
 	}
 }
 
-static enum chan_status
+static inline enum chan_status
 gw_sealer_frame(void *cookie, struct link *l, const struct frame *f)
 {
 	(void)cookie;
@@ -168,7 +168,7 @@ gw_sealer_frame(void *cookie, struct link *l, const struct frame *f)
 	return CHAN_OK;
 }
 
-static void
+static inline void
 gw_sealer_close(void *cookie, struct link *l, enum chan_status why)
 {
 	(void)cookie;
@@ -182,7 +182,7 @@ gw_sealer_close(void *cookie, struct link *l, enum chan_status why)
 
 // --- vault ---------------------------------------------------------------------------
 
-static void
+static inline void
 gw_plan(uint64_t id, uint64_t first_credential)
 {
 	struct msg_plan m = {.vkey_id = VIEW("vk_1"), .workspace = VIEW("w")};
@@ -192,11 +192,13 @@ gw_plan(uint64_t id, uint64_t first_credential)
 		    .credential_id = VIEW("cr_1"),
 		    .provider = PROVIDER_OPENAI,
 		    .host = VIEW("127.0.0.1"),
-		    .port = sock_local_port(gw.provider_fd)};
+		    .port = sock_local_port(gw.provider_fd),
+		    .model = VIEW("m"),
+		    .operation = OP_OPENAI_CHAT};
 	link_send(gw.vault, MSG_PLAN, id, &m);
 }
 
-static uint64_t
+static inline uint64_t
 gw_go(uint64_t id, uint64_t attempt)
 {
 	struct msg_go m = {.attempt = attempt, .audit_seq = ++gw.next_seq};
@@ -204,7 +206,7 @@ gw_go(uint64_t id, uint64_t attempt)
 	return m.audit_seq;
 }
 
-static void
+static inline void
 gw_deny(uint64_t id, unsigned status, const char *code)
 {
 	struct msg_deny m = {
@@ -212,7 +214,7 @@ gw_deny(uint64_t id, unsigned status, const char *code)
 	link_send(gw.vault, MSG_DENY, id, &m);
 }
 
-static void
+static inline void
 gw_open_sealer(const struct frame *f)
 {
 	struct msg_sealer_open m;
@@ -231,7 +233,7 @@ gw_open_sealer(const struct frame *f)
 	link_send_fds(gw.vault, MSG_SEALER, f->id, &r, &fds[1], 1);
 }
 
-static void
+static inline void
 gw_note_use(const struct frame *f)
 {
 	struct msg_use m;
@@ -242,7 +244,7 @@ gw_note_use(const struct frame *f)
 		gw_go(f->id, m.attempt);
 }
 
-static void
+static inline void
 gw_note_authorize(const struct frame *f)
 {
 	struct msg_authorize m;
@@ -254,7 +256,7 @@ gw_note_authorize(const struct frame *f)
 		gw_plan(f->id, 1);
 }
 
-static enum chan_status
+static inline enum chan_status
 gw_vault_frame(void *cookie, struct link *l, const struct frame *f)
 {
 	(void)cookie;
@@ -278,7 +280,7 @@ gw_vault_frame(void *cookie, struct link *l, const struct frame *f)
 	return CHAN_OK;
 }
 
-static void
+static inline void
 gw_vault_close(void *cookie, struct link *l, enum chan_status why)
 {
 	(void)cookie;
@@ -287,7 +289,7 @@ gw_vault_close(void *cookie, struct link *l, enum chan_status why)
 	gw.vault = NULL;
 }
 
-static void
+static inline void
 gw_accept_vault(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what, (void)arg;
@@ -299,7 +301,7 @@ gw_accept_vault(evutil_socket_t fd, short what, void *arg)
 
 // --- auditd ----------------------------------------------------------------------------
 
-static void
+static inline void
 gw_ack(uint64_t id)
 {
 	static const char leaf[32];
@@ -307,7 +309,7 @@ gw_ack(uint64_t id)
 	link_send(gw.audit, MSG_ACK, id, &m);
 }
 
-static enum chan_status
+static inline enum chan_status
 gw_audit_frame(void *cookie, struct link *l, const struct frame *f)
 {
 	(void)cookie;
@@ -325,7 +327,7 @@ gw_audit_frame(void *cookie, struct link *l, const struct frame *f)
 	return CHAN_OK;
 }
 
-static void
+static inline void
 gw_audit_close(void *cookie, struct link *l, enum chan_status why)
 {
 	(void)cookie;
@@ -334,7 +336,7 @@ gw_audit_close(void *cookie, struct link *l, enum chan_status why)
 	gw.audit = NULL;
 }
 
-static void
+static inline void
 gw_accept_audit(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what, (void)arg;
@@ -348,7 +350,7 @@ gw_accept_audit(evutil_socket_t fd, short what, void *arg)
 	link_send(gw.audit, MSG_AUDIT_HELLO, 0, &m);
 }
 
-static void
+static inline void
 gw_accept_provider(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what, (void)arg;
@@ -358,14 +360,14 @@ gw_accept_provider(evutil_socket_t fd, short what, void *arg)
 
 // --- steps -------------------------------------------------------------------------------
 
-static void
+static inline void
 gw_turn(void)
 {
 	event_base_loop(gw.w.base, EVLOOP_NONBLOCK);
 }
 
 // Lets everything that is under way happen.
-static void
+static inline void
 gw_settle(void)
 {
 	for (int i = 0; i < 30; i++) {
@@ -375,7 +377,7 @@ gw_settle(void)
 }
 
 // The next event of this type within a second; others before it are skipped.
-static struct gw_event *
+static inline struct gw_event *
 gw_wait(uint8_t type)
 {
 	for (int i = 0; i < 1000; i++) {
@@ -389,7 +391,7 @@ gw_wait(uint8_t type)
 	return NULL;
 }
 
-static size_t
+static inline size_t
 gw_count(uint8_t type)
 {
 	size_t n = 0;
@@ -398,7 +400,7 @@ gw_count(uint8_t type)
 	return n;
 }
 
-static void
+static inline void
 gw_connect_client(void)
 {
 	int fds[2];
@@ -412,7 +414,7 @@ gw_connect_client(void)
 	gw.client = fds[1];
 }
 
-static void
+static inline void
 gw_write(const char *p, size_t len)
 {
 	for (size_t at = 0; at < len;) {
@@ -423,7 +425,7 @@ gw_write(const char *p, size_t len)
 	}
 }
 
-static void
+static inline void
 gw_post(const char *body)
 {
 	char head[256];
@@ -436,7 +438,7 @@ gw_post(const char *body)
 }
 
 // Reads until the text holds `until`, or the connection ends (then until may be NULL).
-static const char *
+static inline const char *
 gw_read(const char *until)
 {
 	for (int i = 0; i < 2000; i++) {
@@ -468,7 +470,7 @@ gw_read(const char *until)
 
 // --- the two ends ------------------------------------------------------------------------
 
-static int
+static inline int
 gw_setup(void **state)
 {
 	(void)state;
@@ -520,7 +522,7 @@ gw_setup(void **state)
 	return vault_up(w->vault) && audit_up(w->audit) ? 0 : -1;
 }
 
-static int
+static inline int
 gw_teardown(void **state)
 {
 	(void)state;
@@ -542,6 +544,7 @@ gw_teardown(void **state)
 	    !TAILQ_EMPTY(&w->exchanges) || w->limits.buffered != 0 || w->limits.connections != 0;
 	wires_free(w->wires);
 	plans_free(w->plans);
+	catalog_feed_free(&w->catalogue);
 	limits_free(&w->limits);
 	resolver_free(w->resolver);
 	worker_graves_end(w);

@@ -281,7 +281,9 @@ plan(uint64_t credential)
 	    .attempt = {{.credential = credential,
 		.credential_id = VIEW("cr"),
 		.host = VIEW("h.example"),
-		.port = 443}}};
+		.port = 443,
+		.model = VIEW("up"),
+		.operation = OP_BEDROCK_INVOKE}}};
 	return plan_new(&m);
 }
 
@@ -317,7 +319,16 @@ test_plan_cache(void **state)
 	request_free(b);
 	request_free(c);
 	plans_free(ps);
-	assert_null(plan_new(&(struct msg_plan){.attempt_count = 0}));
+	p = plan(7);
+	assert_string_equal(p->attempt[0].model, "up");
+	assert_int_equal(p->attempt[0].operation, OP_BEDROCK_INVOKE);
+	plan_unref(p);
+	struct msg_plan bad = {.attempt_count = 1, .attempt = {{.host = VIEW("h"), .port = 1}}};
+	assert_null(plan_new(&bad)); // no operation
+	p = plan_new(&(struct msg_plan){.reach = 6}); // a listing
+	assert_int_equal(p->attempt_count, 0);
+	assert_int_equal(p->reach, 6);
+	plan_unref(p);
 }
 
 static size_t drained;
