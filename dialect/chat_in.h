@@ -30,9 +30,10 @@ struct chat_part {
 	struct view name;
 	struct view call_id;
 	struct view arguments;
-	struct view signature;		 // reasoning: Claude's; tool call: Gemini's; "" if none
-	bool redacted;			 // reasoning: data is opaque (Claude redacted_thinking)
-	bool is_object;			 // tool result: text is a JSON object
+	struct view signature; // reasoning: Claude's; tool call: Gemini's; "" if none
+	struct view format;    // reasoning: whose it is ("anthropic-claude-v1"), "" unknown
+	bool redacted;	       // reasoning: data is opaque (Claude redacted_thinking)
+	bool is_object;	       // tool result: text is a JSON object
 	size_t first_extra, extra_count; // tool result: images and files in it, in chat.extra
 	size_t message;			 // index in the client's list, for error messages
 };
@@ -109,5 +110,8 @@ struct chat_names *chat_names_new(const struct chat *c, size_t max, bool dots_al
 void chat_names_free(struct chat_names *n);
 struct view chat_names_out(const struct chat_names *n, struct view client_name); // to the provider
 struct view chat_names_back(const struct chat_names *n, struct view upstream_name);
+// A call id as [a-zA-Z0-9_-]{1,64}: unchanged, or shortened the same way each time. There is
+// no way back and none is needed: ids in answers are the provider's.
+void chat_names_call_id(struct view id, char out[65]);
 
 #endif

@@ -52,6 +52,10 @@ bool side_fault(struct dialect_fault *f, const char *code, const char *param, co
 bool side_drop(struct dialect *d, const char *param, struct dialect_fault *f) MUST_CHECK;
 void side_header(struct dialect *d, enum header_id id, struct view value); // value is copied
 void side_fail(struct dialect *d, struct view type, struct view message);  // error in the answer
+// The same from JSON strings; others give a plain sentence.
+void side_fail_jv(struct dialect *d, struct jv type, struct jv message);
 void side_stop(struct dialect *d, struct jv reason); // remembers the provider's word
+// Checks a piece of the provider's answer; it has to be an object. false: side_fail() done.
+bool side_json(struct dialect *d, struct view text, struct jv *root_r) MUST_CHECK;
 
 #endif
