@@ -373,7 +373,8 @@ jv_put_escaped(struct buf *b, struct view t)
 		}
 		from = ++i;
 	}
-	buf_view(b, (struct view){t.p + from, t.len - from});
+	if (from < t.len)
+		buf_view(b, (struct view){t.p + from, t.len - from});
 }
 
 void

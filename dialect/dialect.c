@@ -53,6 +53,14 @@ names_model(enum operation op)
 
 static const struct dialect_side *const sides[DIALECT_PAIR_COUNT] = {
     [DIALECT_NATIVE] = NULL, // passes through: no session
+    [DIALECT_CHAT_GENERATE] = &dialect_side_chat_generate,
+    [DIALECT_MESSAGES_INVOKE] = &dialect_side_messages_claude,
+    [DIALECT_MESSAGES_RAW_PREDICT] = &dialect_side_messages_claude,
+    [DIALECT_COUNT_BEDROCK] = &dialect_side_count,
+    [DIALECT_COUNT_RAW_PREDICT] = &dialect_side_count,
+    [DIALECT_EMBED_GEMINI] = &dialect_side_embed,
+    [DIALECT_EMBED_VERTEX] = &dialect_side_embed,
+    [DIALECT_EMBED_BEDROCK] = &dialect_side_embed,
 };
 
 bool

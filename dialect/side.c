@@ -24,7 +24,7 @@ static bool
 listed(const struct buf *list, const char *param)
 {
 	size_t len = strlen(param);
-	for (size_t at = 0; at + len <= list->len;) {
+	for (size_t at = 0; list->len > 0 && at + len <= list->len;) {
 		const char *end = memchr(list->p + at, ',', list->len - at);
 		size_t n = end == NULL ? list->len - at : (size_t)(end - (list->p + at));
 		if (n == len && memcmp(list->p + at, param, len) == 0)

@@ -324,7 +324,7 @@ test_plan_cache(void **state)
 	assert_int_equal(p->attempt[0].operation, OP_BEDROCK_INVOKE);
 	plan_unref(p);
 	struct msg_plan bad = {.attempt_count = 1, .attempt = {{.host = VIEW("h"), .port = 1}}};
-	assert_null(plan_new(&bad)); // no operation
+	assert_null(plan_new(&bad));		      // no operation
 	p = plan_new(&(struct msg_plan){.reach = 6}); // a listing
 	assert_int_equal(p->attempt_count, 0);
 	assert_int_equal(p->reach, 6);
