@@ -63,6 +63,10 @@ static const cyaml_schema_value_t host_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_host, host_fields),
 };
 
+static const cyaml_schema_value_t text_schema = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED),
+};
+
 static const cyaml_schema_field_t top_fields[] = {
     CYAML_FIELD_MAPPING("listen", CYAML_FLAG_DEFAULT, struct config, listen, listen_fields),
     CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, struct config, workers),
@@ -72,6 +76,8 @@ static const cyaml_schema_field_t top_fields[] = {
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct config, limits, limits_fields),
     CYAML_FIELD_SEQUENCE("resolve", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config,
 	resolve, &host_schema, 0, CYAML_UNLIMITED),
+    CYAML_FIELD_SEQUENCE("connect_to", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config,
+	connect_to, &text_schema, 0, CYAML_UNLIMITED),
     CYAML_FIELD_END,
 };
 
@@ -281,10 +287,62 @@ check_proxy(struct config *c, struct report *r)
 	return 0;
 }
 
+// Splits "host:port" of n bytes at its last colon. Returns the length of the host, 0
+// when it is none.
+static size_t
+split_port(const char *s, size_t n, uint16_t *port_r)
+{
+	const char *colon = memrchr(s, ':', n);
+	if (colon == NULL || colon == s || colon - s > 253 || colon + 1 == s + n)
+		return 0;
+	unsigned long port = 0;
+	for (const char *p = colon + 1; p < s + n; p++) {
+		if (*p < '0' || *p > '9' || port > 65535)
+			return 0;
+		port = port * 10 + (unsigned long)(*p - '0');
+	}
+	if (port == 0 || port > 65535)
+		return 0;
+	*port_r = (uint16_t)port;
+	return (size_t)(colon - s);
+}
+
+uint16_t
+config_connect_to(const struct config *c, const char *host, uint16_t port, char *at_r)
+{
+	for (unsigned i = 0; i < c->connect_to_count; i++) {
+		const char *s = c->connect_to[i], *to = strchr(s, '=') + 1;
+		uint16_t from_port, to_port;
+		size_t n = split_port(s, (size_t)(to - 1 - s), &from_port);
+		if (from_port != port || n != strlen(host) || memcmp(s, host, n) != 0)
+			continue;
+		n = split_port(to, strlen(to), &to_port);
+		snprintf(at_r, 254, "%.*s", (int)n, to);
+		return to_port;
+	}
+	snprintf(at_r, 254, "%s", host);
+	return port;
+}
+
+static int
+check_connect_to(struct config *c, struct report *r)
+{
+	for (unsigned i = 0; i < c->connect_to_count; i++) {
+		const char *s = c->connect_to[i], *to = strchr(s, '=');
+		uint16_t port;
+		if (to == NULL || split_port(s, (size_t)(to - s), &port) == 0 ||
+		    split_port(to + 1, strlen(to + 1), &port) == 0)
+			return say_key(
+			    r, "connect_to", "takes entries like api.openai.com:443=10.0.0.5:8443");
+	}
+	return 0;
+}
+
 static int
 check(struct config *c, struct report *r)
 {
-	if (check_listen(c, r) != 0 || check_limits(c, r) != 0 || check_proxy(c, r) != 0)
+	if (check_listen(c, r) != 0 || check_limits(c, r) != 0 || check_proxy(c, r) != 0 ||
+	    check_connect_to(c, r) != 0)
 		return -1;
 	if (c->workers == 0) {
 		long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -50,6 +50,8 @@ struct config {
 	struct config_limits limits;
 	struct config_host *resolve; // names that are not asked of DNS
 	unsigned resolve_count;
+	char **connect_to; // "host:port=address:port": where a provider really listens
+	unsigned connect_to_count;
 
 	// Derived.
 	char *proxy_host; // from egress_proxy
@@ -63,5 +65,10 @@ struct config *config_load(const char *path, char *error_r, size_t error_size) M
 struct config *config_parse(
     const char *name, const char *text, size_t len, char *error_r, size_t error_size) MUST_CHECK;
 void config_free(struct config *c);
+
+// Where to connect for a provider's host and port: by connect_to, else themselves.
+// Who is there is judged by the vault side, which knows nothing of this. Copies the
+// host into at_r (254 bytes); returns the port.
+uint16_t config_connect_to(const struct config *c, const char *host, uint16_t port, char *at_r);
 
 #endif

@@ -259,14 +259,13 @@ connect_start(struct worker *w, const char *host, uint16_t port, connect_fn *fn,
 	c->w = w;
 	c->fn = fn;
 	c->cookie = cookie;
-	c->port = port;
+	c->port = config_connect_to(w->config, host, port, c->host);
 	c->fd = -1;
-	snprintf(c->host, sizeof(c->host), "%s", host);
 	for (size_t i = 0; i < ARRAY_LEN(c->try); i++)
 		c->try[i].fd = -1;
 	evtimer_assign(&c->stagger, w->base, on_stagger, c);
 	bool proxy = w->config->proxy_host != NULL;
-	c->lookup = resolver_lookup(w->resolver, proxy ? w->config->proxy_host : host,
-	    proxy ? w->config->proxy_port : port, on_found, c);
+	c->lookup = resolver_lookup(w->resolver, proxy ? w->config->proxy_host : c->host,
+	    proxy ? w->config->proxy_port : c->port, on_found, c);
 	return c;
 }

@@ -61,7 +61,8 @@ test_everything(void **state)
 				 "egress_proxy: http://proxy.example:3128\n"
 				 "limits:\n  body_bytes: 2000000\n  idle_timeout_s: 7\n"
 				 "resolve:\n  - host: api.example\n    address: 127.0.0.1\n"
-				 "  - {host: b, address: '::1'}\n");
+				 "  - {host: b, address: '::1'}\n"
+				 "connect_to: ['a.example:443=127.0.0.1:8443', 'b:1=c:2']\n");
 	assert_non_null(c);
 	assert_int_equal(c->workers, 3);
 	assert_string_equal(c->listen.tls->key, "/k");
@@ -71,6 +72,15 @@ test_everything(void **state)
 	assert_int_equal(c->limits.idle_timeout_s, 7);
 	assert_int_equal(c->resolve_count, 2);
 	assert_string_equal(c->resolve[0].host, "api.example");
+	char at[254];
+	assert_int_equal(config_connect_to(c, "a.example", 443, at), 8443);
+	assert_string_equal(at, "127.0.0.1");
+	assert_int_equal(config_connect_to(c, "b", 1, at), 2);
+	assert_string_equal(at, "c");
+	assert_int_equal(config_connect_to(c, "a.example", 444, at), 444);
+	assert_string_equal(at, "a.example");
+	assert_int_equal(config_connect_to(c, "a.exampl", 443, at), 443);
+	assert_string_equal(at, "a.exampl");
 	config_free(c);
 }
 
@@ -105,6 +115,13 @@ test_faults_have_lines(void **state)
 	refused(L BASE "limits:\n\n  header_timeout_s: -1\n", "line 6: limits.header_timeout_s");
 	refused(L BASE "limits: {buffered_bytes: 2000000}\n", "limits.buffered_bytes must be at");
 	refused(L BASE "resolve:\n  - {host: a, address: b.example}\n", "numeric");
+	static const char *const wrong[] = {"a:443", "a:443=b", "a=b:443", ":443=b:1", "a:443=:1",
+	    "a:0=b:1", "a:1=b:65536", "a:1=b:", "a:x=b:1", "="};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), L BASE "connect_to: ['%s']\n", wrong[i]);
+		refused(text, "line 4: connect_to");
+	}
 	refused(L "vault_socket: /v\n", "audit_socket");
 	refused(L BASE "vault_socket: /w\n", "vault_socket");
 	refused(L BASE "x: [\n", "f.yaml");
