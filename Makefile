@@ -59,15 +59,27 @@ $(BUILD)/gen:
 $(BUILD)/policies.o: $(POLICY_C)
 	$(Q)$(CC) $(CFLAGS) -c $< -o $@
 
+# --- the catalogue: YAML packed into one array of frames ------------------------
+CATALOGUE := $(call src,catalogue/*.yaml)
+PACK_OBJ  := $(call obj,catalogue/pack_main.c ctl/catalog_file.c ctl/catalog_row.c ctl/yaml_file.c ctl/cli.c $(SRC_common) $(SRC_proto)) $(BUILD)/policies.o
+$(BUILD)/gen/catalogue_builtin.h: | $(BUILD)/gen
+	$(Q)printf '%s\n' '// Generated. Frames of the built-in catalogue: BEGIN, rows, END (proto/msg_catalogue.h).' '#include <stddef.h>' '#include <stdint.h>' 'extern const uint8_t catalogue_builtin[];' 'extern const size_t catalogue_builtin_len;' >$@
+$(BUILD)/catalogue-pack: $(PACK_OBJ)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(PACK_OBJ) -lcyaml $(LIBS_COMMON) -o $@
+$(BUILD)/gen/catalogue_builtin.c: $(BUILD)/catalogue-pack $(CATALOGUE)
+	$(Q)$(BUILD)/catalogue-pack $@ $(CATALOGUE)
+$(BUILD)/catalogue_builtin.o: $(BUILD)/gen/catalogue_builtin.c
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
 # --- objects and libraries ------------------------------------------------------
-$(BUILD)/%.o: %.c | $(BUILD)/gen/policies.h
+$(BUILD)/%.o: %.c | $(BUILD)/gen/policies.h $(BUILD)/gen/catalogue_builtin.h
 	@mkdir -p $(@D)
 	@echo "  CC  $<"
 	$(Q)$(CC) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/libcommon.a: $(call obj,$(SRC_common)) $(BUILD)/policies.o
 	$(Q)rm -f $@ && ar rcs $@ $^
-$(BUILD)/libproto.a: $(call obj,$(SRC_proto))
+$(BUILD)/libproto.a: $(call obj,$(SRC_proto)) $(BUILD)/catalogue_builtin.o
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 define program

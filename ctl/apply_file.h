@@ -14,7 +14,7 @@
 #ifndef CTL_APPLY_FILE_H
 #define CTL_APPLY_FILE_H
 
-#include "common/base.h"
+#include "ctl/yaml_file.h"
 
 struct apply_credential {
 	char *name, *provider, *host, *region, *access_key_id, *workspace, *rate;
@@ -42,10 +42,8 @@ struct apply_doc {
 };
 
 struct apply_file {
-	const char *path;
-	char *text;
-	size_t len;
-	struct apply_doc *doc;
+	struct yaml_file yaml;
+	struct apply_doc *doc; // the yaml's
 };
 
 // -1 after printing "FILE:LINE: what is wrong".

@@ -28,6 +28,8 @@ install-files:
 	$(Q)test -e $(DESTDIR)/etc/sallyport/sallyport.yaml || install -D -m 640 systemd/sallyport.yaml $(DESTDIR)/etc/sallyport/sallyport.yaml
 	$(Q)for m in $(MAN_SRC); do \
 		$(PUT) $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit 1; done
+	$(Q)for f in $(CATALOGUE); do \
+		$(PUT) $$f $(DESTDIR)$(PREFIX)/share/sallyport/$$f || exit 1; done
 	$(Q)for f in $(wildcard LICENSE README.md SECURITY.md); do \
 		$(PUT) $$f $(DESTDIR)$(PREFIX)/share/doc/sallyport/$$f || exit 1; done
 	$(Q)if [ -z "$(DESTDIR)" ]; then \
@@ -37,7 +39,7 @@ install-files:
 		echo '  systemctl enable --now sallyport.target'; fi
 
 uninstall: ## remove what install put there; state, configuration and users stay
-	$(Q)rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/doc/sallyport
+	$(Q)rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/share/doc/sallyport $(DESTDIR)$(PREFIX)/share/sallyport
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/sallyport $(DESTDIR)$(UNITDIR)/sallyport*.service \
 		$(DESTDIR)$(UNITDIR)/sallyport*.socket $(DESTDIR)$(UNITDIR)/sallyport.target \
 		$(DESTDIR)$(PREFIX)/lib/sysusers.d/sallyport.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sallyport.conf \
