@@ -183,7 +183,8 @@ test_16_25_signature_on_text(void **state)
 	assert_true(fixture_open(&x,
 	    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
 	    "\"content\":\"a\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"t\","
-	    "\"signature\":\"claude\"}]},{\"role\":\"user\",\"content\":\"b\"}]}"));
+	    "\"signature\":\"claude\"},{\"type\":\"reasoning.encrypted\",\"data\":\"claude\"}]},{"
+	    "\"role\":\"user\",\"content\":\"b\"}]}"));
 	fixture_lacks(&x.body, "claude");
 	fixture_free(&x);
 }

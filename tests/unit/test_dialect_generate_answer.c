@@ -138,6 +138,8 @@ test_20_missing_parts(void **state)
 	assert_true(answer(&x, "{\"promptFeedback\":{\"blockReason\":\"PROHIBITED_CONTENT\"}}"));
 	fixture_has(&x.out, "\"finish_reason\":\"content_filter\"");
 	assert_true(jv_is(jv_get(message_of(&x), "content"), JV_NULL));
+	assert_true(answer(&x, "{\"promptFeedback\":{\"blockReason\":\"OTHER\"}}"));
+	fixture_has(&x.out, "\"finish_reason\":\"content_filter\"");
 	static const char *const bad[] = {
 	    "", "[]", "{}", "{\"candidates\":[]}", "{\"candidates\":"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
