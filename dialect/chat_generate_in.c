@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ORDERED_MAX 512U // parts of a turn
+
 // A signature that a client's message brought back for its text.
 struct text_signature {
 	size_t message;
@@ -217,12 +219,42 @@ put_result(const struct contents *g, const struct chat_part *p)
 	return true;
 }
 
+// Results in the order of their calls: without ids, which not every host takes, two calls
+// of one function are told apart by place alone. A turn of more parts than anybody's model
+// makes keeps the client's order, so that no body costs quadratic time.
 static bool
-put_user(const struct contents *g, const struct chat_part *part, size_t n)
+put_results(
+    const struct contents *g, const struct chat_turn *calls, const struct chat_part *part, size_t n)
 {
+	bool done[ORDERED_MAX] = {false};
+	bool sort =
+	    calls != NULL && calls->assistant && n <= ORDERED_MAX && calls->count <= ORDERED_MAX;
+	for (size_t c = 0; sort && c < calls->count; c++) {
+		const struct chat_part *call = &g->c->part[calls->first + c];
+		for (size_t i = 0; call->kind == CHAT_TOOL_CALL && i < n; i++) {
+			if (done[i] || part[i].kind != CHAT_TOOL_RESULT ||
+			    !view_eq(part[i].call_id, call->call_id))
+				continue;
+			done[i] = true;
+			if (!put_result(g, &part[i]))
+				return false;
+			break;
+		}
+	}
 	for (size_t i = 0; i < n; i++)
-		if (part[i].kind == CHAT_TOOL_RESULT && !put_result(g, &part[i]))
+		if (part[i].kind == CHAT_TOOL_RESULT && !(sort && done[i]) &&
+		    !put_result(g, &part[i]))
 			return false;
+	return true;
+}
+
+// calls: the turn before, NULL if none.
+static bool
+put_user(
+    const struct contents *g, const struct chat_turn *calls, const struct chat_part *part, size_t n)
+{
+	if (!put_results(g, calls, part, n))
+		return false;
 	// Images of results follow all results: their number must match that of the calls.
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; part[i].kind == CHAT_TOOL_RESULT && k < part[i].extra_count; k++)
@@ -285,7 +317,8 @@ put_turn(const struct contents *g, const struct chat_turn *t)
 	jv_put_comma(g->out);
 	buf_str(g->out,
 	    t->assistant ? "{\"role\":\"model\",\"parts\":[" : "{\"role\":\"user\",\"parts\":[");
-	if (!(t->assistant ? put_model(g, part, t->count) : put_user(g, part, t->count)))
+	if (!(t->assistant ? put_model(g, part, t->count)
+			   : put_user(g, t > g->c->turn ? t - 1 : NULL, part, t->count)))
 		return false;
 	if (g->out->len > 0 && g->out->p[g->out->len - 1] == '[')
 		put_text(g->out, VIEW("..."), (struct jv){{NULL, 0}}); // parts may not be empty

@@ -119,6 +119,16 @@ test_1_21_43_tool_round(void **state)
 	    "{\"functionResponse\":{\"name\":\"w\",\"response\":{\"output\":\"22C\"}}},"
 	    "{\"functionResponse\":{\"name\":\"v\",\"response\":{\"k\":1}}},"
 	    "{\"text\":\"go\"}]}]}");
+	// Results given in another order go back in that of their calls: Gemini has no ids.
+	assert_true(fixture_open(&x,
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
+	    "\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"w\","
+	    "\"arguments\":\"{}\"}},{\"id\":\"c2\",\"type\":\"function\",\"function\":{\"name\":"
+	    "\"w\",\"arguments\":\"{}\"}}]},"
+	    "{\"role\":\"tool\",\"tool_call_id\":\"c2\",\"content\":\"second\"},"
+	    "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"first\"}]}"));
+	fixture_has(&x.body, "{\"output\":\"first\"}}},{\"functionResponse\":{\"name\":\"w\","
+			     "\"response\":{\"output\":\"second\"}}}]}]}");
 	assert_false(fixture_open(&x,
 	    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"tool\","
 	    "\"tool_call_id\":\"nobody\",\"content\":\"x\"}]}"));
