@@ -76,6 +76,8 @@ static const char *const passed[] = {
     "openai-processing-ms",
     "openai-version",
     "openai-model",
+    "apim-request-id",
+    "x-ms-region",
 };
 
 static const char *const passed_prefix[] = {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three places where SDKs put their key. Pure.
+// The places where SDKs put their key: four headers, and for Google's also the query,
+// where it should not be (addresses end up in logs). Pure.
 #include "gatewayd/auth.h"
 
 #include <string.h>
@@ -36,7 +37,8 @@ plausible(struct view key)
 static struct view
 credential_of(struct view name, struct view value, bool *sigv4_r)
 {
-	if (http_view_eq_nocase(name, "x-api-key") || http_view_eq_nocase(name, "api-key"))
+	if (http_view_eq_nocase(name, "x-api-key") || http_view_eq_nocase(name, "api-key") ||
+	    http_view_eq_nocase(name, "x-goog-api-key"))
 		return value;
 	if (!http_view_eq_nocase(name, "authorization"))
 		return (struct view){0};
@@ -55,6 +57,22 @@ credential_of(struct view name, struct view value, bool *sigv4_r)
 	return value;
 }
 
+// ?key=; empty when absent. Keys have no character that needs encoding.
+static struct view
+key_of_query(struct view query)
+{
+	while (query.len > 0) {
+		const char *amp = memchr(query.p, '&', query.len);
+		size_t n = amp == NULL ? query.len : (size_t)(amp - query.p);
+		if (n > 4 && memcmp(query.p, "key=", 4) == 0)
+			return (struct view){.p = query.p + 4, .len = n - 4};
+		n += amp != NULL;
+		query.p += n;
+		query.len -= n;
+	}
+	return (struct view){0};
+}
+
 bool
 auth_find(const struct http_parser *head, struct view *key_r, struct failure *failure_r)
 {
@@ -69,12 +87,19 @@ auth_find(const struct http_parser *head, struct view *key_r, struct failure *fa
 		if (!plausible(found))
 			return refuse(failure_r, "invalid_api_key",
 			    VIEW("The key is not one of this gateway. Send a Sallyport key as "
-				 "'Authorization: Bearer KEY', 'x-api-key' or 'api-key'."));
+				 "'Authorization: Bearer KEY', 'x-api-key', 'api-key' or "
+				 "'x-goog-api-key'."));
 		if (key.p != NULL && !view_eq(key, found))
 			return refuse(failure_r, "ambiguous_api_key",
-			    VIEW("Two different keys were sent in Authorization, x-api-key or "
-				 "api-key. Send exactly one."));
+			    VIEW("Two different keys were sent in Authorization, x-api-key, "
+				 "api-key or x-goog-api-key. Send exactly one."));
 		key = found;
+	}
+	if (key.p == NULL && !sigv4) {
+		key = key_of_query(head->query);
+		if (key.p != NULL && !plausible(key))
+			return refuse(failure_r, "invalid_api_key",
+			    VIEW("The key in the query is not one of this gateway."));
 	}
 	if (sigv4)
 		return refuse(failure_r, "sigv4_not_accepted",
@@ -83,7 +108,7 @@ auth_find(const struct http_parser *head, struct view *key_r, struct failure *fa
 	if (key.p == NULL)
 		return refuse(failure_r, "missing_api_key",
 		    VIEW("No key was sent. Send a Sallyport key as 'Authorization: Bearer KEY', "
-			 "'x-api-key' or 'api-key'."));
+			 "'x-api-key', 'api-key' or 'x-goog-api-key'."));
 	*key_r = key;
 	return true;
 }

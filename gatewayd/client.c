@@ -37,9 +37,9 @@ struct client {
 	struct wire *wire;
 	struct http_parser parser;
 	enum state state;
-	enum reply reply;     // how the request that is being read is answered
-	bool started;	      // HEAD: a byte of it has come
-	enum dialect dialect; // of that request
+	enum reply reply; // how the request that is being read is answered
+	bool started;	  // HEAD: a byte of it has come
+	enum api dialect; // of that request
 	struct failure failure;
 	const char *allow;
 	struct request *request; // HEAD, BODY: being read

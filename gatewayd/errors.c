@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three error shapes. Sources: OpenAI API reference "Error codes" and the SDKs'
+// The four error shapes. Sources: OpenAI API reference "Error codes" and the SDKs'
 // stream reader (throws on a data object with "error"); Anthropic API reference
 // "Errors"; AWS restJson1 (error type in x-amzn-errortype) and event stream
-// exceptions of the Bedrock runtime model. Pure.
+// exceptions of the Bedrock runtime model; Google API design guide "Errors"
+// (google.rpc.Status). Pure.
 #include "gatewayd/errors.h"
 
 #include <jansson.h>
@@ -19,24 +20,29 @@ struct type_row {
 	const char *openai;
 	const char *anthropic;
 	const char *bedrock;
+	const char *google;
 };
 
 // The first row with the status, else the last row of its class.
 static const struct type_row types[] = {
-    {400, "invalid_request_error", "invalid_request_error", "ValidationException"},
-    {401, "authentication_error", "authentication_error", "UnrecognizedClientException"},
-    {402, "insufficient_quota", "billing_error", "ServiceQuotaExceededException"},
-    {403, "permission_error", "permission_error", "AccessDeniedException"},
-    {404, "not_found_error", "not_found_error", "ResourceNotFoundException"},
-    {405, "invalid_request_error", "invalid_request_error", "ValidationException"},
-    {408, "timeout_error", "timeout_error", "ModelTimeoutException"},
-    {409, "conflict_error", "conflict_error", "ConflictException"},
-    {413, "invalid_request_error", "request_too_large", "ValidationException"},
-    {429, "rate_limit_error", "rate_limit_error", "ThrottlingException"},
-    {500, "server_error", "api_error", "InternalServerException"},
-    {502, "server_error", "api_error", "InternalServerException"},
-    {503, "server_error", "overloaded_error", "ServiceUnavailableException"},
-    {504, "timeout_error", "timeout_error", "ModelTimeoutException"},
+    {400, "invalid_request_error", "invalid_request_error", "ValidationException",
+	"INVALID_ARGUMENT"},
+    {401, "authentication_error", "authentication_error", "UnrecognizedClientException",
+	"UNAUTHENTICATED"},
+    {402, "insufficient_quota", "billing_error", "ServiceQuotaExceededException",
+	"FAILED_PRECONDITION"},
+    {403, "permission_error", "permission_error", "AccessDeniedException", "PERMISSION_DENIED"},
+    {404, "not_found_error", "not_found_error", "ResourceNotFoundException", "NOT_FOUND"},
+    {405, "invalid_request_error", "invalid_request_error", "ValidationException",
+	"INVALID_ARGUMENT"},
+    {408, "timeout_error", "timeout_error", "ModelTimeoutException", "DEADLINE_EXCEEDED"},
+    {409, "conflict_error", "conflict_error", "ConflictException", "ABORTED"},
+    {413, "invalid_request_error", "request_too_large", "ValidationException", "INVALID_ARGUMENT"},
+    {429, "rate_limit_error", "rate_limit_error", "ThrottlingException", "RESOURCE_EXHAUSTED"},
+    {500, "server_error", "api_error", "InternalServerException", "INTERNAL"},
+    {502, "server_error", "api_error", "InternalServerException", "INTERNAL"},
+    {503, "server_error", "overloaded_error", "ServiceUnavailableException", "UNAVAILABLE"},
+    {504, "timeout_error", "timeout_error", "ModelTimeoutException", "DEADLINE_EXCEEDED"},
 };
 
 static const struct type_row *
@@ -64,7 +70,7 @@ dump(json_t *o, char *out, size_t cap)
 }
 
 static size_t
-body(enum dialect d, const struct failure *f, const char *request_id, char *out, size_t cap)
+body(enum api d, const struct failure *f, const char *request_id, char *out, size_t cap)
 {
 	const struct type_row *t = type_of(f->status);
 	const char *p = f->message.p;
@@ -81,6 +87,12 @@ body(enum dialect d, const struct failure *f, const char *request_id, char *out,
 		    out, cap);
 	case DIALECT_BEDROCK:
 		return dump(json_pack("{s:s%}", "message", p, (size_t)n), out, cap);
+	case DIALECT_GOOGLE:
+		return dump(json_pack("{s:{s:i,s:s%,s:s,s:[{s:s,s:s,s:s}]}}", "error", "code",
+				(int)f->status, "message", p, (size_t)n, "status", t->google,
+				"details", "@type", "type.googleapis.com/google.rpc.ErrorInfo",
+				"reason", f->code, "domain", "sallyport"),
+		    out, cap);
 	}
 	BUG("unknown dialect");
 }
@@ -97,7 +109,7 @@ retry_headers(struct http_out *o, const struct failure *f)
 }
 
 size_t
-errors_response(enum dialect d, const struct failure *f, const char *request_id, bool keep_alive,
+errors_response(enum api d, const struct failure *f, const char *request_id, bool keep_alive,
     char out[ERRORS_RESPONSE_MAX])
 {
 	char text[BODY_MAX];
@@ -144,7 +156,7 @@ bedrock_event(const struct failure *f, const char *text, size_t len, char *out)
 }
 
 size_t
-errors_event(enum dialect d, bool named, const struct failure *f, const char *request_id,
+errors_event(enum api d, bool named, const struct failure *f, const char *request_id,
     char out[ERRORS_EVENT_MAX])
 {
 	char text[2048];

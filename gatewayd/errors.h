@@ -8,7 +8,8 @@
 #include "common/base.h"
 #include "common/mp.h"
 
-enum dialect { DIALECT_OPENAI = 0, DIALECT_ANTHROPIC = 1, DIALECT_BEDROCK = 2 };
+// Whose error shape a client understands.
+enum api { DIALECT_OPENAI = 0, DIALECT_ANTHROPIC = 1, DIALECT_BEDROCK = 2, DIALECT_GOOGLE = 3 };
 
 // Initializer of `message` for static objects.
 #define FAILURE_TEXT(literal)                                                                      \
@@ -30,13 +31,13 @@ struct failure {
 #define ERRORS_EVENT_MAX    4096U
 
 // A whole response, head and body. Returns its length.
-size_t errors_response(enum dialect d, const struct failure *f, const char *request_id,
-    bool keep_alive, char out[ERRORS_RESPONSE_MAX]);
+size_t errors_response(enum api d, const struct failure *f, const char *request_id, bool keep_alive,
+    char out[ERRORS_RESPONSE_MAX]);
 
 // The error as one event inside a stream that already began (HTTP 200 was sent):
 // an SSE event, or for Bedrock an event-stream exception. named: the SSE stream
 // uses event names (the Responses API).
-size_t errors_event(enum dialect d, bool named, const struct failure *f, const char *request_id,
+size_t errors_event(enum api d, bool named, const struct failure *f, const char *request_id,
     char out[ERRORS_EVENT_MAX]);
 
 #endif

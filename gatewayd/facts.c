@@ -17,7 +17,7 @@ forget_text(struct facts *f)
 void
 facts_init(struct facts *f)
 {
-	f->input = f->cache_read = f->cache_write = f->output = 0;
+	f->input = f->cache_read = f->cache_write = f->output = f->thoughts = 0;
 	f->scan = NULL;
 	forget_text(f);
 }
@@ -58,18 +58,17 @@ struct counter {
 	}
 
 static const struct counter counters[] = {
-    COUNTER("prompt_tokens", input),
-    COUNTER("completion_tokens", output),
-    COUNTER("input_tokens", input),
-    COUNTER("output_tokens", output),
+    COUNTER("prompt_tokens", input), COUNTER("completion_tokens", output),
+    COUNTER("input_tokens", input), COUNTER("output_tokens", output),
     COUNTER("cache_read_input_tokens", cache_read),
-    COUNTER("cache_creation_input_tokens", cache_write),
-    COUNTER("inputTokens", input),
-    COUNTER("outputTokens", output),
-    COUNTER("cacheReadInputTokens", cache_read),
-    COUNTER("cacheWriteInputTokens", cache_write),
-    COUNTER("inputTokenCount", input),
+    COUNTER("cache_creation_input_tokens", cache_write), COUNTER("inputTokens", input),
+    COUNTER("outputTokens", output), COUNTER("cacheReadInputTokens", cache_read),
+    COUNTER("cacheWriteInputTokens", cache_write), COUNTER("inputTokenCount", input),
     COUNTER("outputTokenCount", output),
+    // Gemini: the prompt's count includes what came from a cache, the candidates' count
+    // leaves thoughts out.
+    COUNTER("promptTokenCount", input), COUNTER("candidatesTokenCount", output),
+    COUNTER("thoughtsTokenCount", thoughts), COUNTER("totalTokens", input), // countTokens
 };
 
 // Members of "usage", of "message.usage" and "response.usage", and of Bedrock's
@@ -79,6 +78,7 @@ in_usage(const struct json_member *m)
 {
 	if (m->level == 2)
 		return view_eq_str(m->path[0], "usage") ||
+		       view_eq_str(m->path[0], "usageMetadata") ||
 		       view_eq_str(m->path[0], "amazon-bedrock-invocationMetrics");
 	return m->level == 3 && view_eq_str(m->path[1], "usage") &&
 	       (view_eq_str(m->path[0], "message") || view_eq_str(m->path[0], "response"));
@@ -104,7 +104,9 @@ on_error_member(struct facts *f, const struct json_member *m)
 	if (json_member_is(m, "error", "code", NULL) && m->kind == SCAN_STRING) {
 		word(f->error_code, m);
 		f->has_code = f->error_code[0] != '\0';
-	} else if (json_member_is(m, "error", "type", NULL) && !f->has_code) {
+	} else if ((json_member_is(m, "error", "type", NULL) ||
+		       json_member_is(m, "error", "status", NULL)) &&
+		   m->kind == SCAN_STRING && !f->has_code) {
 		word(f->error_code, m);
 	}
 }
@@ -115,7 +117,9 @@ on_member(void *cookie, const struct json_member *m)
 	struct facts *f = cookie;
 	if (json_member_is(m, "type", NULL, NULL))
 		word(f->type, m);
-	else if (json_member_is(m, "input_tokens", NULL, NULL)) // count_tokens
+	else if (json_member_is(m, "input_tokens", NULL, NULL) || // token counts
+		 json_member_is(m, "inputTokens", NULL, NULL) ||
+		 json_member_is(m, "totalTokens", NULL, NULL))
 		count(f, m);
 	else if (view_eq_str(m->path[0], "error"))
 		on_error_member(f, m);
@@ -161,5 +165,5 @@ facts_tokens_in(const struct facts *f)
 uint64_t
 facts_tokens_out(const struct facts *f)
 {
-	return f->output;
+	return MIN(f->output + f->thoughts, (uint64_t)UINT32_MAX);
 }

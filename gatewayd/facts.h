@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the gateway learns from an answer in passing, without keeping it: token
 // counts, the type of a stream event, the code of an error. Field names as in the
-// OpenAI, Anthropic and Bedrock references. Pure.
+// OpenAI, Anthropic, Bedrock and Gemini references. Pure.
 #ifndef GATEWAYD_FACTS_H
 #define GATEWAYD_FACTS_H
 
@@ -11,7 +11,7 @@
 
 struct facts {
 	// Latest values seen; streams repeat them cumulatively.
-	uint64_t input, cache_read, cache_write, output;
+	uint64_t input, cache_read, cache_write, output, thoughts;
 
 	// Of the last JSON text only.
 	char type[FACTS_WORD_MAX];	 // top-level "type", "" if none or not a plain word

@@ -55,7 +55,21 @@ wanted_headers(enum operation op)
 		return H_PLAIN | BIT(HEADER_ANTHROPIC_VERSION) | BIT(HEADER_ANTHROPIC_BETA);
 	case OP_BEDROCK_CONVERSE:
 	case OP_BEDROCK_CONVERSE_STREAM:
+	case OP_BEDROCK_COUNT_TOKENS:
 		return H_PLAIN;
+	case OP_GENERATE_CONTENT:
+	case OP_STREAM_GENERATE_CONTENT:
+	case OP_GOOGLE_COUNT_TOKENS:
+	case OP_EMBED_CONTENT:
+	case OP_BATCH_EMBED_CONTENTS:
+	case OP_GOOGLE_MODELS:
+	case OP_GOOGLE_MODEL:
+	case OP_PREDICT:
+		return H_PLAIN;
+	case OP_RAW_PREDICT:
+	case OP_STREAM_RAW_PREDICT:
+	case OP_RAW_PREDICT_COUNT:
+		return H_PLAIN | BIT(HEADER_ANTHROPIC_BETA);
 	case OP_BEDROCK_INVOKE:
 	case OP_BEDROCK_INVOKE_STREAM:
 		return H_INVOKE;
@@ -138,6 +152,8 @@ request_new(const struct http_parser *head, const struct route *route, struct vi
 	r->op = route->op;
 	r->dialect = route->dialect;
 	r->stream = route->stream;
+	r->native = route->provider != 0;
+	r->path_model = route->model_in_path;
 	r->http10 = head->minor == 0;
 	r->keep_alive = head->keep_alive;
 	r->limits = limits;
@@ -153,7 +169,9 @@ request_new(const struct http_parser *head, const struct route *route, struct vi
 	}
 	r->text = base_calloc(1, text_max);
 	r->client_key = keep_text(r, client_key.p, client_key.len);
-	r->model = keep_text(r, route->model, route->model_in_path ? route->model_len : 0);
+	// Without a model in the path this is the provider that the path named, or nothing.
+	bool named = route->model_in_path || route->provider != 0;
+	r->model = keep_text(r, route->model, named ? route->model_len : 0);
 	for (size_t i = 0; i < route->param_count; i++)
 		r->param[r->param_count++] = (struct msg_named){.id = route->param[i].id,
 		    .value = keep_text(r, route->param[i].value.p, route->param[i].value.len)};
@@ -211,21 +229,35 @@ struct fields {
 	struct request *r;
 	unsigned models, streams;
 	bool bad_model, bad_stream;
+	struct view prefix; // "provider/", or empty
 };
+
+// Behind the provider that the path named, unless the client wrote it too.
+static void
+set_model(struct fields *f, struct view model)
+{
+	struct view prefix = f->prefix;
+	if (model.len >= prefix.len && memcmp(model.p, prefix.p, prefix.len) == 0)
+		prefix.len = 0;
+	free(f->r->model_text);
+	f->r->model_text = base_calloc(1, prefix.len + model.len + 1);
+	if (prefix.len != 0)
+		memcpy(f->r->model_text, prefix.p, prefix.len);
+	memcpy(f->r->model_text + prefix.len, model.p, model.len);
+	f->r->model = (struct view){.p = f->r->model_text, .len = prefix.len + model.len};
+	f->bad_model = f->bad_model || f->r->model.len > ROUTE_MODEL_MAX;
+}
 
 static void
 on_member(void *cookie, const struct json_member *m)
 {
 	struct fields *f = cookie;
-	if (json_member_is(m, "model", NULL, NULL)) {
+	if (json_member_is(m, "model", NULL, NULL) && !f->r->path_model) {
 		f->models++;
 		f->bad_model = f->bad_model || m->kind != SCAN_STRING || m->value.len == 0;
 		for (size_t i = 0; i < m->value.len; i++)
 			f->bad_model = f->bad_model || m->value.p[i] < 0x21 || m->value.p[i] > 0x7e;
-		free(f->r->model_text);
-		f->r->model_text = base_calloc(1, m->value.len + 1);
-		memcpy(f->r->model_text, m->value.p, m->value.len);
-		f->r->model = (struct view){.p = f->r->model_text, .len = m->value.len};
+		set_model(f, m->value);
 	} else if (json_member_is(m, "stream", NULL, NULL)) {
 		f->streams++;
 		f->r->stream = m->kind == SCAN_TRUE;
@@ -245,7 +277,8 @@ static bool
 model_in_body(enum operation op)
 {
 	return op == OP_OPENAI_CHAT || op == OP_OPENAI_RESPONSES || op == OP_OPENAI_EMBEDDINGS ||
-	       op == OP_ANTHROPIC_MESSAGES || op == OP_ANTHROPIC_COUNT_TOKENS;
+	       op == OP_ANTHROPIC_MESSAGES || op == OP_ANTHROPIC_COUNT_TOKENS ||
+	       op == OP_RAW_PREDICT_COUNT;
 }
 
 static bool
@@ -253,7 +286,7 @@ check_json(struct request *r, struct failure *f)
 {
 	const char *p = (const char *)r->body;
 	bool want = model_in_body(r->op);
-	struct fields fields = {.r = r};
+	struct fields fields = {.r = r, .prefix = r->model};
 	struct json_scan scan;
 	json_scan_init(&scan, want ? on_member : NULL, &fields);
 	(void)json_scan_feed(&scan, p, r->body_len);
@@ -269,7 +302,7 @@ check_json(struct request *r, struct failure *f)
 	if (fields.models > 1 || fields.streams > 1)
 		return refuse(f, "duplicate_field",
 		    VIEW("'model' or 'stream' appears twice in the request body."));
-	if (fields.models == 0)
+	if (fields.models == 0 && !r->path_model)
 		return refuse(f, "missing_model", VIEW("The request body has no 'model'."));
 	if (fields.bad_model)
 		return refuse(f, "invalid_model",
@@ -282,7 +315,8 @@ check_json(struct request *r, struct failure *f)
 static bool
 takes_body(enum operation op)
 {
-	return op != OP_OPENAI_MODELS && op != OP_OPENAI_MODEL && op != OP_ANTHROPIC_MODELS;
+	return op != OP_OPENAI_MODELS && op != OP_OPENAI_MODEL && op != OP_ANTHROPIC_MODELS &&
+	       op != OP_GOOGLE_MODELS && op != OP_GOOGLE_MODEL;
 }
 
 bool
@@ -298,7 +332,8 @@ request_complete(struct request *r, struct failure *failure_r)
 		if (!check_json(r, failure_r))
 			return false;
 	}
-	if (r->op == OP_BEDROCK_CONVERSE_STREAM || r->op == OP_BEDROCK_INVOKE_STREAM)
+	if (r->op == OP_BEDROCK_CONVERSE_STREAM || r->op == OP_BEDROCK_INVOKE_STREAM ||
+	    r->op == OP_STREAM_GENERATE_CONTENT || r->op == OP_STREAM_RAW_PREDICT)
 		r->stream = true;
 	SHA256(r->body, r->body_len, r->body_sha256);
 	return true;

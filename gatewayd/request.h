@@ -15,9 +15,10 @@
 struct request {
 	unsigned magic;
 	enum operation op;
-	enum dialect dialect;
+	enum api dialect;
 	bool stream;
-	bool native; // the path names the provider: its own API, its own lists
+	bool native;	 // the path names the provider: its own API, its own lists
+	bool path_model; // the model is in the path; what the body says is the provider's business
 	bool http10;
 	bool keep_alive; // the client's wish
 	uint8_t uuid[16];

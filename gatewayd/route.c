@@ -9,7 +9,7 @@
 
 struct row {
 	enum operation op;
-	enum dialect dialect;
+	enum api dialect;
 	bool post;
 	const char *path; // without a leading /v1
 };
@@ -35,12 +35,18 @@ static const struct bedrock_row bedrock_rows[] = {
     {"converse-stream", OP_BEDROCK_CONVERSE_STREAM, true},
     {"invoke", OP_BEDROCK_INVOKE, false},
     {"invoke-with-response-stream", OP_BEDROCK_INVOKE_STREAM, true},
+    {"count-tokens", OP_BEDROCK_COUNT_TOKENS, false},
 };
 
 #define KNOWN_ROUTES                                                                               \
 	"POST /v1/chat/completions, /v1/responses, /v1/embeddings; GET /v1/models, "               \
 	"/v1/models/{id}; POST /v1/messages, /v1/messages/count_tokens; POST "                     \
-	"/model/{id}/converse, converse-stream, invoke, invoke-with-response-stream"
+	"/model/{id}/converse, converse-stream, invoke, invoke-with-response-stream, "             \
+	"count-tokens; POST /v1beta/models/{id}:generateContent, streamGenerateContent, "          \
+	"countTokens, embedContent, batchEmbedContents; GET /v1beta/models; POST "                 \
+	"/v1/projects/{p}/locations/{l}/publishers/{google|anthropic}/models/{id}:{method}; POST " \
+	"/openai/deployments/{id}/chat/completions, responses, embeddings; the same under "        \
+	"/openai, /anthropic, /bedrock, /gemini, /vertex, /azure"
 
 // --- decoding ------------------------------------------------------------------
 
@@ -79,24 +85,24 @@ decode(struct view in, char *out, size_t cap)
 
 // --- results -------------------------------------------------------------------
 
-static void
-fail(struct route *r, unsigned status, const char *code, struct view message)
+void
+route_fail(struct route *r, unsigned status, const char *code, struct view message)
 {
 	r->kind = ROUTE_FAILED;
 	r->failure = (struct failure){
 	    .status = status, .code = code, .message = message, .final = true, .allow = r->allow};
 }
 
-static void
-not_found(struct route *r)
+void
+route_not_found(struct route *r)
 {
-	fail(r, 404, "route_not_found",
+	route_fail(r, 404, "route_not_found",
 	    VIEW("No such route. This gateway serves: " KNOWN_ROUTES "."));
 }
 
 // Known path: judge the method.
-static void
-found(struct route *r, enum operation op, enum dialect d, bool post, struct view method)
+void
+route_found(struct route *r, enum operation op, enum api d, bool post, struct view method)
 {
 	r->op = op;
 	r->dialect = d;
@@ -107,17 +113,17 @@ found(struct route *r, enum operation op, enum dialect d, bool post, struct view
 	else if (view_eq_str(method, post ? "POST" : "GET"))
 		r->kind = ROUTE_OPERATION;
 	else
-		fail(r, 405, "method_not_allowed",
+		route_fail(r, 405, "method_not_allowed",
 		    post ? VIEW("This route takes POST. This gateway serves: " KNOWN_ROUTES ".")
 			 : VIEW("This route takes GET. This gateway serves: " KNOWN_ROUTES "."));
 }
 
-static void
-set_model(struct route *r, struct view raw)
+void
+route_model(struct route *r, struct view raw)
 {
 	ssize_t n = decode(raw, r->model, sizeof(r->model));
 	if (n <= 0) {
-		fail(r, 400, "invalid_model",
+		route_fail(r, 400, "invalid_model",
 		    VIEW("The model id in the path is empty, longer than 2048 characters or badly "
 			 "percent-encoded."));
 		return;
@@ -162,31 +168,31 @@ match_bedrock(struct route *r, const struct view *seg, size_t n, struct view met
 		if (!view_eq_str(seg[n - 1], bedrock_rows[i].verb))
 			continue;
 		r->stream = bedrock_rows[i].stream;
-		found(r, bedrock_rows[i].op, DIALECT_BEDROCK, true, method);
+		route_found(r, bedrock_rows[i].op, DIALECT_BEDROCK, true, method);
 		if (r->kind == ROUTE_OPERATION)
-			set_model(r, between(seg[1], seg[n - 2]));
+			route_model(r, between(seg[1], seg[n - 2]));
 		return;
 	}
-	not_found(r);
+	route_not_found(r);
 }
 
 static void
 match_models(struct route *r, const struct view *seg, size_t n, struct view method, bool anthropic)
 {
 	if (anthropic && n == 1) {
-		found(r, OP_ANTHROPIC_MODELS, DIALECT_ANTHROPIC, false, method);
+		route_found(r, OP_ANTHROPIC_MODELS, DIALECT_ANTHROPIC, false, method);
 		return;
 	}
 	if (anthropic)
 		r->dialect = DIALECT_ANTHROPIC;
-	found(r, n == 1 ? OP_OPENAI_MODELS : OP_OPENAI_MODEL,
+	route_found(r, n == 1 ? OP_OPENAI_MODELS : OP_OPENAI_MODEL,
 	    anthropic ? DIALECT_ANTHROPIC : DIALECT_OPENAI, false, method);
 	if (n > 1 && anthropic && r->kind == ROUTE_OPERATION)
-		fail(r, 404, "route_not_found",
+		route_fail(r, 404, "route_not_found",
 		    VIEW("Single models are not served for the Anthropic API; use GET "
 			 "/v1/models."));
 	else if (n > 1 && r->kind == ROUTE_OPERATION)
-		set_model(r, between(seg[1], seg[n - 1]));
+		route_model(r, between(seg[1], seg[n - 1]));
 }
 
 static bool
@@ -206,29 +212,114 @@ row_matches(const struct row *row, const struct view *seg, size_t n)
 	return *p == '\0';
 }
 
-static void
-match(struct route *r, const struct view *seg, size_t n, struct view method, bool anthropic)
+static bool
+match_plain(struct route *r, const struct view *seg, size_t n, struct view method, bool anthropic)
 {
-	if (n >= 3 && view_eq_str(seg[0], "model")) {
-		match_bedrock(r, seg, n, method);
-		return;
-	}
 	if (n > 0 && view_eq_str(seg[0], "v1")) {
 		seg++;
 		n--;
 	}
 	if (n > 0 && view_eq_str(seg[0], "models")) {
 		match_models(r, seg, n, method, anthropic);
-		return;
+		return true;
 	}
 	for (size_t i = 0; n > 0 && i < ARRAY_LEN(rows); i++) {
 		if (!row_matches(&rows[i], seg, n))
 			continue;
-		found(r, rows[i].op, rows[i].dialect, rows[i].post, method);
+		route_found(r, rows[i].op, rows[i].dialect, rows[i].post, method);
+		return true;
+	}
+	return false;
+}
+
+// /openai/deployments/{id}/chat/completions: what clients for Azure send.
+static bool
+match_deployment(struct route *r, const struct route_path *p)
+{
+	bool ours = p->n >= 3 && view_eq_str(p->seg[0], "deployments") &&
+		    match_plain(r, p->seg + 2, p->n - 2, p->method, false) && r->has_body;
+	if (ours && r->kind == ROUTE_OPERATION)
+		route_model(r, p->seg[1]);
+	return ours;
+}
+
+// --- prefixes ------------------------------------------------------------------------
+
+#define BIT(n) (1U << (unsigned)(n))
+
+static const unsigned served[PROVIDER_LAST + 1] = {
+    [PROVIDER_OPENAI] = BIT(OP_OPENAI_CHAT) | BIT(OP_OPENAI_RESPONSES) | BIT(OP_OPENAI_EMBEDDINGS) |
+			BIT(OP_OPENAI_MODELS) | BIT(OP_OPENAI_MODEL),
+    [PROVIDER_ANTHROPIC] =
+	BIT(OP_ANTHROPIC_MESSAGES) | BIT(OP_ANTHROPIC_COUNT_TOKENS) | BIT(OP_ANTHROPIC_MODELS),
+    [PROVIDER_BEDROCK] = BIT(OP_BEDROCK_CONVERSE) | BIT(OP_BEDROCK_CONVERSE_STREAM) |
+			 BIT(OP_BEDROCK_INVOKE) | BIT(OP_BEDROCK_INVOKE_STREAM) |
+			 BIT(OP_BEDROCK_COUNT_TOKENS),
+    [PROVIDER_GEMINI] = BIT(OP_GENERATE_CONTENT) | BIT(OP_STREAM_GENERATE_CONTENT) |
+			BIT(OP_GOOGLE_COUNT_TOKENS) | BIT(OP_EMBED_CONTENT) |
+			BIT(OP_BATCH_EMBED_CONTENTS) | BIT(OP_GOOGLE_MODELS) | BIT(OP_GOOGLE_MODEL),
+    [PROVIDER_AZURE] = BIT(OP_OPENAI_CHAT) | BIT(OP_OPENAI_RESPONSES) | BIT(OP_OPENAI_EMBEDDINGS) |
+		       BIT(OP_OPENAI_MODELS),
+    [PROVIDER_VERTEX] = BIT(OP_GENERATE_CONTENT) | BIT(OP_STREAM_GENERATE_CONTENT) |
+			BIT(OP_GOOGLE_COUNT_TOKENS) | BIT(OP_EMBED_CONTENT) | BIT(OP_PREDICT) |
+			BIT(OP_RAW_PREDICT) | BIT(OP_STREAM_RAW_PREDICT) |
+			BIT(OP_RAW_PREDICT_COUNT),
+};
+
+static enum provider
+prefix_of(struct view seg)
+{
+	unsigned p = ids_provider_of(seg);
+	return p != 0 && p <= PROVIDER_LAST && served[p] != 0 ? (enum provider)p : 0;
+}
+
+// The model becomes "provider/model", as the vault reads it.
+static void
+name_provider(struct route *r)
+{
+	const char *name = ids_provider(r->provider);
+	size_t n = strlen(name);
+	if (r->op == 0 || (served[r->provider] & BIT(r->op)) == 0) {
+		route_not_found(r);
 		return;
 	}
-	r->dialect = anthropic ? DIALECT_ANTHROPIC : DIALECT_OPENAI;
-	not_found(r);
+	if (r->kind != ROUTE_OPERATION)
+		return;
+	if (!r->model_in_path)
+		r->model_len = 0;
+	if (r->model_len + n + 1 > sizeof(r->model)) {
+		route_fail(r, 400, "invalid_model", VIEW("The model id in the path is too long."));
+		return;
+	}
+	memmove(r->model + n + 1, r->model, r->model_len);
+	memcpy(r->model, name, n);
+	r->model[n] = '/';
+	r->model_len += n + 1;
+}
+
+static void
+match(struct route *r, struct route_path *p, bool anthropic)
+{
+	enum provider prefix = p->n > 0 ? prefix_of(p->seg[0]) : 0;
+	if (prefix != 0) {
+		p->seg++;
+		p->n--;
+		r->provider = prefix;
+	}
+	if (prefix == PROVIDER_AZURE && p->n > 0 && view_eq_str(p->seg[0], "openai")) {
+		p->seg++;
+		p->n--;
+	}
+	r->dialect = anthropic || prefix == PROVIDER_ANTHROPIC ? DIALECT_ANTHROPIC : DIALECT_OPENAI;
+	if ((prefix == PROVIDER_AZURE || prefix == PROVIDER_OPENAI) && match_deployment(r, p))
+		r->provider = PROVIDER_AZURE;
+	else if (p->n >= 3 && view_eq_str(p->seg[0], "model"))
+		match_bedrock(r, p->seg, p->n, p->method);
+	else if (!route_google(r, p) && !match_plain(r, p->seg, p->n, p->method,
+					    anthropic || prefix == PROVIDER_ANTHROPIC))
+		route_not_found(r);
+	if (r->provider != 0)
+		name_provider(r);
 }
 
 // --- query ---------------------------------------------------------------------
@@ -241,7 +332,10 @@ param_wanted(enum operation op, unsigned id)
 	case OP_ANTHROPIC_COUNT_TOKENS:
 		return id == PARAM_BETA;
 	case OP_ANTHROPIC_MODELS:
-		return true;
+		return id == PARAM_BETA || id == PARAM_LIMIT || id == PARAM_AFTER_ID ||
+		       id == PARAM_BEFORE_ID;
+	case OP_GOOGLE_MODELS:
+		return id == PARAM_PAGE_SIZE || id == PARAM_PAGE_TOKEN;
 	default:
 		return false;
 	}
@@ -272,7 +366,7 @@ parse_query(struct route *r, struct view query)
 		for (size_t i = 0; i < r->param_count; i++)
 			twice = twice || r->param[i].id == id;
 		if (n < 0 || twice || r->param_count == MSG_PARAMS_MAX) {
-			fail(r, 400, "invalid_query",
+			route_fail(r, 400, "invalid_query",
 			    VIEW("A query parameter is repeated, too long or badly encoded."));
 			return;
 		}
@@ -292,12 +386,12 @@ route_find(
 		r_r->allow = "GET";
 		r_r->kind = ROUTE_HEALTH;
 		if (!view_eq_str(method, "GET"))
-			fail(r_r, 405, "method_not_allowed", VIEW("This route takes GET."));
+			route_fail(r_r, 405, "method_not_allowed", VIEW("This route takes GET."));
 		return;
 	}
 	struct view seg[SEGMENTS_MAX];
-	size_t n = split(path, seg);
-	match(r_r, seg, n, method, anthropic);
+	struct route_path p = {.seg = seg, .n = split(path, seg), .method = method, .query = query};
+	match(r_r, &p, anthropic);
 	if (r_r->kind == ROUTE_OPERATION && query.len != 0)
 		parse_query(r_r, query);
 }

@@ -21,11 +21,14 @@ enum route_kind {
 
 struct route {
 	enum route_kind kind;
-	enum dialect dialect;
+	enum api dialect;
 	enum operation op;
 	bool has_body;	    // POST
 	bool stream;	    // the operation itself streams (Bedrock)
 	bool model_in_path; // else in the body, or none
+	// Set by a prefix of the path ("/bedrock/...") or by a path that only one provider
+	// has: the model then begins with its name and a slash; alone when it is in the body.
+	enum provider provider;
 	const char *allow;
 	struct failure failure;
 	size_t model_len;
@@ -39,5 +42,23 @@ struct route {
 // which tells GET /v1/models of the two APIs apart.
 void route_find(
     struct view method, struct view path, struct view query, bool anthropic, struct route *r_r);
+
+// --- between route.c and route_google.c ------------------------------------------------
+
+struct route_path {
+	const struct view *seg; // without empty ones
+	size_t n;
+	struct view method, query;
+};
+
+void route_fail(struct route *r, unsigned status, const char *code, struct view message);
+void route_not_found(struct route *r);
+// Known path: judges the method.
+void route_found(
+    struct route *r, enum operation op, enum api dialect, bool post, struct view method);
+void route_model(struct route *r, struct view raw); // percent-decodes it
+
+// Paths of the Gemini API and of Vertex AI. false: it is none of theirs.
+bool route_google(struct route *r, const struct route_path *p) MUST_CHECK;
 
 #endif

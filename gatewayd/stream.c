@@ -2,12 +2,15 @@
 // Event boundaries and terminal events. Sources: OpenAI API reference ("data:
 // [DONE]"; response.completed, .incomplete, .failed), Anthropic API reference
 // "Streaming" (message_stop, error), Bedrock runtime model (messageStop, exceptions;
-// InvokeModelWithResponseStream wraps the model's own events). Pure.
+// InvokeModelWithResponseStream wraps the model's own events), Gemini API reference
+// "GenerateContentResponse". Pure.
 #include "gatewayd/stream.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "common/jv.h"
 
 #define EVENT_MAX ((size_t)8 << 20) // one SSE event: whole images travel in some
 
@@ -64,6 +67,31 @@ judge_anthropic(struct stream *s, const char *type)
 		fail(s, s->facts->error_code);
 }
 
+// Every chunk is a whole answer with the new parts; the one with a finishReason, or the
+// one that says that the prompt was blocked, is the last (more may follow in the same
+// chunk only).
+static void
+judge_google(struct stream *s, struct view data)
+{
+	if (s->facts->has_error) {
+		fail(s, s->facts->error_code);
+		return;
+	}
+	if (jv_check(data, NULL) != JV_OK)
+		return;
+	struct jv root = jv_root(data), candidate;
+	struct jv_iter it = {0};
+	while (jv_each(jv_get(root, "candidates"), &it, &candidate))
+		s->done = s->done || jv_is(jv_get(candidate, "finishReason"), JV_STRING);
+	s->done = s->done || jv_is(jv_get2(root, "promptFeedback", "blockReason"), JV_STRING);
+}
+
+static bool
+is_anthropic(enum operation op)
+{
+	return op == OP_ANTHROPIC_MESSAGES || op == OP_STREAM_RAW_PREDICT || op == OP_RAW_PREDICT;
+}
+
 static void
 judge_sse(struct stream *s, const struct sse_event *e)
 {
@@ -71,11 +99,13 @@ judge_sse(struct stream *s, const struct sse_event *e)
 		return;
 	s->events++;
 	if (view_eq_str(e->data, "[DONE]")) {
-		s->done = s->done || s->op != OP_ANTHROPIC_MESSAGES;
+		s->done = s->done || (!is_anthropic(s->op) && s->op != OP_STREAM_GENERATE_CONTENT);
 		return;
 	}
 	(void)facts_json(s->facts, e->data);
-	if (s->op == OP_ANTHROPIC_MESSAGES)
+	if (s->op == OP_STREAM_GENERATE_CONTENT)
+		judge_google(s, e->data);
+	else if (is_anthropic(s->op))
 		judge_anthropic(s, s->facts->type);
 	else
 		judge_openai(s, s->facts->type);

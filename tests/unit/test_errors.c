@@ -31,7 +31,7 @@ struct parsed {
 };
 
 static void
-parse(struct parsed *r, enum dialect d, const struct failure *f, bool keep)
+parse(struct parsed *r, enum api d, const struct failure *f, bool keep)
 {
 	static char out[ERRORS_RESPONSE_MAX];
 	size_t len = errors_response(d, f, id, keep, out), at = 0, used;
@@ -111,11 +111,24 @@ test_bedrock(void **state)
 }
 
 static void
+test_google(void **state)
+{
+	(void)state;
+	struct parsed r;
+	parse(&r, DIALECT_GOOGLE, &quota, true);
+	json_t *e = json_object_get(r.body, "error");
+	assert_int_equal(json_integer_value(json_object_get(e, "code")), quota.status);
+	assert_string_equal(json_string_value(json_object_get(e, "status")), "RESOURCE_EXHAUSTED");
+	assert_string_equal(json_string_value(json_object_get(e, "message")), quota.message.p);
+	done(&r);
+}
+
+static void
 test_every_status(void **state)
 {
 	(void)state;
 	for (unsigned status = 400; status <= 599; status++) {
-		for (enum dialect d = DIALECT_OPENAI; d <= DIALECT_BEDROCK; d++) {
+		for (enum api d = DIALECT_OPENAI; d <= DIALECT_GOOGLE; d++) {
 			struct parsed r;
 			struct failure f = {.status = status, .code = "c", .message = VIEW("m")};
 			parse(&r, d, &f, true);
@@ -132,7 +145,7 @@ test_long_message_is_cut(void **state)
 	memset(m, '\x01', 5000); // each becomes six bytes of JSON
 	struct failure f = {.status = 500, .code = "c", .message = {.p = m, .len = 5000}};
 	struct parsed r;
-	for (enum dialect d = DIALECT_OPENAI; d <= DIALECT_BEDROCK; d++) {
+	for (enum api d = DIALECT_OPENAI; d <= DIALECT_GOOGLE; d++) {
 		parse(&r, d, &f, true);
 		done(&r);
 	}
@@ -140,7 +153,7 @@ test_long_message_is_cut(void **state)
 }
 
 static void
-expect_sse(enum dialect d, bool named, const char *name)
+expect_sse(enum api d, bool named, const char *name)
 {
 	char out[ERRORS_EVENT_MAX];
 	size_t used, len = errors_event(d, named, &quota, id, out);
@@ -191,6 +204,7 @@ main(void)
 	    cmocka_unit_test(test_openai),
 	    cmocka_unit_test(test_anthropic),
 	    cmocka_unit_test(test_bedrock),
+	    cmocka_unit_test(test_google),
 	    cmocka_unit_test(test_every_status),
 	    cmocka_unit_test(test_long_message_is_cut),
 	    cmocka_unit_test(test_stream_events),

@@ -60,6 +60,8 @@ test_keys(void **state)
 	expect_key("authorization: bearer   sp-1\r\n", "sp-1", NULL);
 	expect_key("X-Api-Key: sp-1\r\n", "sp-1", NULL);
 	expect_key("api-key: sp-1\r\n", "sp-1", NULL);
+	expect_key("x-goog-api-key: sp-1\r\n", "sp-1", NULL);
+	expect_key("x-goog-api-key: sp-1\r\nx-api-key: sp-2\r\n", NULL, "ambiguous_api_key");
 	expect_key("api-key: sp-1\r\nAuthorization: Bearer sp-1\r\n", "sp-1", NULL);
 	expect_key("", NULL, "missing_api_key");
 	expect_key("api-key: sp-1\r\nx-api-key: sp-2\r\n", NULL, "ambiguous_api_key");
@@ -153,6 +155,35 @@ static void
 refuses(const char *body, const char *code)
 {
 	request_free(with_body("/v1/chat/completions", view_of(body), code));
+}
+
+static void
+expect_asked(const char *target, const char *body, const char *model)
+{
+	struct request *r = with_body(target, view_of(body), NULL);
+	if (!view_eq_str(r->model, model))
+		fail_msg("%s: %.*s", target, (int)r->model.len, r->model.p);
+	request_free(r);
+}
+
+// A path that names the provider restricts the model to it.
+static void
+test_named_provider(void **state)
+{
+	(void)state;
+	expect_asked("/openai/v1/chat/completions", "{\"model\":\"m\"}", "openai/m");
+	expect_asked("/openai/v1/chat/completions", "{\"model\":\"openai/m\"}", "openai/m");
+	expect_asked("/v1/chat/completions", "{\"model\":\"openai/m\"}", "openai/m");
+	expect_asked("/openai/deployments/d/chat/completions", "{\"messages\":[]}", "azure/d");
+	expect_asked("/azure/openai/deployments/d/embeddings", "{\"model\":\"m\"}", "azure/d");
+	expect_asked("/bedrock/model/m/invoke", "{\"model\":\"other\"}", "bedrock/m");
+	expect_asked("/v1beta/models/m:generateContent", "{}", "m");
+	expect_asked("/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+	    "{\"model\":\"c\"}", "vertex/c");
+	struct request *r =
+	    with_body("/v1beta/models/m:streamGenerateContent?alt=sse", VIEW("{}"), NULL);
+	assert_true(r->stream);
+	request_free(r);
 }
 
 static void
@@ -383,6 +414,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_keys),
 	    cmocka_unit_test(test_headers),
+	    cmocka_unit_test(test_named_provider),
 	    cmocka_unit_test(test_bodies),
 	    cmocka_unit_test(test_path_models),
 	    cmocka_unit_test(test_hash),

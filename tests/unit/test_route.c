@@ -38,7 +38,7 @@ test_operations(void **state)
 		const char *method, *path;
 		bool anthropic;
 		enum operation op;
-		enum dialect dialect;
+		enum api dialect;
 	} rows[] = {
 	    {"POST", "/v1/chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
 	    {"POST", "/chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
@@ -212,6 +212,86 @@ test_options_and_health(void **state)
 	assert_int_equal(r.kind, ROUTE_HEALTH);
 }
 
+static void
+expect(const char *method, const char *target, enum operation op, enum api api, const char *model)
+{
+	find(method, target, false);
+	if (r.kind != ROUTE_OPERATION || r.op != op || r.dialect != api)
+		fail_msg(
+		    "%s: kind %d op %d api %d", target, (int)r.kind, (int)r.op, (int)r.dialect);
+	expect_model(model);
+}
+
+#define PROJECT "/projects/p/locations/us-central1/publishers/"
+
+static void
+test_google(void **state)
+{
+	(void)state;
+	enum api g = DIALECT_GOOGLE, a = DIALECT_ANTHROPIC;
+	expect(
+	    "POST", "/v1beta/models/gemini-3:generateContent", OP_GENERATE_CONTENT, g, "gemini-3");
+	assert_false(r.stream);
+	expect("POST", "/v1beta/models/gemini-3:streamGenerateContent?alt=sse",
+	    OP_STREAM_GENERATE_CONTENT, g, "gemini-3");
+	assert_true(r.stream);
+	find("POST", "/v1beta/models/gemini-3:streamGenerateContent", false);
+	assert_string_equal(r.failure.code, "invalid_query");
+	expect("POST", "/v1/models/m:countTokens?key=sp-1", OP_GOOGLE_COUNT_TOKENS, g, "m");
+	assert_int_equal(r.param_count, 0); // a key never goes upstream
+	expect("POST", "/gemini/v1beta/models/m:embedContent", OP_EMBED_CONTENT, g, "gemini/m");
+	expect("GET", "/v1beta/models?pageSize=5&key=x", OP_GOOGLE_MODELS, g, "gemini/");
+	assert_int_equal(r.param_count, 1);
+	expect("GET", "/v1beta/models/gemini-3", OP_GOOGLE_MODEL, g, "gemini/gemini-3");
+	expect("POST", "/v1beta1" PROJECT "google/models/gemini-3:generateContent",
+	    OP_GENERATE_CONTENT, g, "vertex/gemini-3");
+	expect("POST", "/vertex/v1" PROJECT "anthropic/models/claude-x@1:streamRawPredict",
+	    OP_STREAM_RAW_PREDICT, a, "vertex/claude-x@1");
+	assert_true(r.stream);
+	expect("POST", PROJECT "anthropic/models/count-tokens:rawPredict", OP_RAW_PREDICT_COUNT, a,
+	    "vertex/");
+	assert_false(r.model_in_path);
+	find("POST", "/v1" PROJECT "meta/models/m:rawPredict", false);
+	assert_int_equal(r.failure.status, 404);
+	find("POST", "/v1" PROJECT "google/models/m:rawPredict", false);
+	assert_int_equal(r.failure.status, 404);
+	find("POST", "/v1beta/models/m:delete", false);
+	assert_int_equal(r.kind, ROUTE_FAILED);
+	find("GET", "/v1beta/models/m:generateContent", false);
+	assert_int_equal(r.failure.status, 405);
+}
+
+static void
+test_prefixes(void **state)
+{
+	(void)state;
+	enum api o = DIALECT_OPENAI;
+	expect("POST", "/openai/v1/chat/completions", OP_OPENAI_CHAT, o, "openai/");
+	assert_int_equal(r.provider, PROVIDER_OPENAI);
+	expect("GET", "/openai/v1/models", OP_OPENAI_MODELS, o, "openai/");
+	expect("POST", "/anthropic/v1/messages", OP_ANTHROPIC_MESSAGES, DIALECT_ANTHROPIC,
+	    "anthropic/");
+	expect("GET", "/anthropic/v1/models", OP_ANTHROPIC_MODELS, DIALECT_ANTHROPIC, "anthropic/");
+	expect("POST", "/bedrock/model/us.x%3A0/converse", OP_BEDROCK_CONVERSE, DIALECT_BEDROCK,
+	    "bedrock/us.x:0");
+	expect("POST", "/model/m/count-tokens", OP_BEDROCK_COUNT_TOKENS, DIALECT_BEDROCK, "m");
+	assert_int_equal(r.provider, 0);
+	expect("POST", "/openai/deployments/gpt-x/chat/completions?api-version=2024-10-21",
+	    OP_OPENAI_CHAT, o, "azure/gpt-x");
+	assert_int_equal(r.param_count, 0); // the credential has the version
+	expect(
+	    "POST", "/azure/openai/deployments/e/embeddings", OP_OPENAI_EMBEDDINGS, o, "azure/e");
+	expect("POST", "/azure/openai/v1/responses", OP_OPENAI_RESPONSES, o, "azure/");
+	static const char *const none[] = {"/openai/v1/messages", "/anthropic/v1/chat/completions",
+	    "/bedrock/v1/chat/completions", "/gemini/model/m/converse", "/azure/model/m/converse",
+	    "/openai/deployments/x", "/vertex/v1beta/models/m:batchEmbedContents", "/openai"};
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		find("POST", none[i], false);
+		assert_int_equal(r.kind, ROUTE_FAILED);
+		assert_int_equal(r.failure.status, 404);
+	}
+}
+
 int
 main(void)
 {
@@ -223,6 +303,8 @@ main(void)
 	    cmocka_unit_test(test_model_too_long),
 	    cmocka_unit_test(test_parameters),
 	    cmocka_unit_test(test_options_and_health),
+	    cmocka_unit_test(test_google),
+	    cmocka_unit_test(test_prefixes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

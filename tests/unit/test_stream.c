@@ -286,6 +286,34 @@ test_oversized_event(void **state)
 	free(big);
 }
 
+static void
+test_gemini(void **state)
+{
+	(void)state;
+	enum operation op = OP_STREAM_GENERATE_CONTENT;
+#define PIECE                                                                                      \
+	"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"finishReason\"}]}}]}\r\n\r\n"
+	run(op, VIEW(PIECE
+		    "data: {\"candidates\":[{\"finishReason\":\"STOP\"}],\"usageMetadata\":"
+		    "{\"promptTokenCount\":7,\"candidatesTokenCount\":3,\"thoughtsTokenCount\":2}}"
+		    "\r\n\r\n"));
+	assert_int_equal(whole.end, STREAM_COMPLETE);
+	assert_int_equal(whole.in, 7);
+	assert_int_equal(whole.tokens, 5); // thoughts are paid too
+	run(op, VIEW(PIECE));
+	assert_int_equal(whole.end, STREAM_TRUNCATED);
+	run(op, VIEW("data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\r\n\r\n"));
+	assert_int_equal(whole.end, STREAM_COMPLETE);
+	run(op, VIEW(PIECE "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}\r\n\r\n"));
+	assert_int_equal(whole.end, STREAM_FAILED);
+	assert_string_equal(whole.error, "UNAVAILABLE");
+	run(op, VIEW(PIECE "data: [DONE]\r\n\r\n")); // not of this API
+	assert_int_equal(whole.end, STREAM_TRUNCATED);
+	run(OP_STREAM_RAW_PREDICT,
+	    VIEW("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+	assert_int_equal(whole.end, STREAM_COMPLETE);
+}
+
 int
 main(void)
 {
@@ -298,6 +326,7 @@ main(void)
 	    cmocka_unit_test(test_converse),
 	    cmocka_unit_test(test_invoke),
 	    cmocka_unit_test(test_oversized_event),
+	    cmocka_unit_test(test_gemini),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
