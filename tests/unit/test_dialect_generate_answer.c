@@ -84,7 +84,7 @@ test_18_43_calls_in_answer(void **state)
 	fixture_has(&x.out, "\"{\\\"id\\\":9007199254740993,\\\"s\\\":\\\"a \\\\\\\" b\\\"}\"");
 	fixture_has(&x.out, "\"extra_content\":{\"google\":{\"thought_signature\":\"sg\"}}");
 	struct jv_iter it = {0};
-	struct jv first, second;
+	struct jv first = {{NULL, 0}}, second = first;
 	struct jv calls = jv_get(message_of(&x), "tool_calls");
 	assert_int_equal(jv_count(calls), 2);
 	assert_true(jv_each(calls, &it, &first) && jv_each(calls, &it, &second));
