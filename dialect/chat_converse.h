@@ -23,7 +23,8 @@
 #include "dialect/chat_in.h"
 #include "dialect/chat_out.h"
 
-#define CONVERSE_NAME_MAX 64U
+#define CONVERSE_NAME_MAX      64U
+#define CONVERSE_CLAUDE_FORMAT "anthropic-claude-v1" // of reasoning_details
 
 enum converse_block {
 	CONVERSE_NO_BLOCK,

@@ -52,6 +52,13 @@ put_finish(struct dialect *d, struct buf *out)
 // --- reasoning ------------------------------------------------------------------------
 
 static void
+put_format(struct converse *s, struct buf *b)
+{
+	if ((s->out.d->r.model.flags & MODEL_CLAUDE) != 0)
+		jv_put_member_text(b, "format", VIEW(CONVERSE_CLAUDE_FORMAT));
+}
+
+static void
 put_reasoning_detail(struct converse *s, struct view text, struct view signature, struct buf *out)
 {
 	if (signature.len == 0)
@@ -61,6 +68,7 @@ put_reasoning_detail(struct converse *s, struct view text, struct view signature
 	buf_str(&b, "{\"type\":\"reasoning.text\"");
 	jv_put_member_text(&b, "text", text);
 	jv_put_member_text(&b, "signature", signature);
+	put_format(s, &b);
 	buf_char(&b, '}');
 	chat_out_detail(&s->out, buf_done(&b), out);
 	buf_free(&b);
@@ -73,6 +81,7 @@ put_redacted(struct converse *s, struct jv data, struct buf *out)
 	buf_init(&b, SIZE_MAX);
 	buf_str(&b, "{\"type\":\"reasoning.encrypted\"");
 	jv_put_member_raw(&b, "data", data);
+	put_format(s, &b);
 	buf_char(&b, '}');
 	chat_out_detail(&s->out, buf_done(&b), out);
 	buf_free(&b);

@@ -2,7 +2,6 @@
 // The turns of a chat -> Converse messages and their content blocks. Pure.
 #include "dialect/chat_converse.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -36,27 +35,12 @@ put_text_block(struct buf *out, struct view text)
 	buf_char(out, '}');
 }
 
-// Ids of calls only meet their results within the request, so any injective map will do.
 static void
 put_id(struct buf *out, struct view id)
 {
-	bool fits = id.len >= 1 && id.len <= 64;
-	for (size_t i = 0; fits && i < id.len; i++) {
-		char c = id.p[i];
-		fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		       (c != '\0' && strchr("_.:-", c) != NULL);
-	}
-	if (fits) {
-		jv_put_string(out, id);
-		return;
-	}
-	unsigned char hash[16];
-	char hex[2 * sizeof(hash) + 1];
-	int rc =
-	    crypto_generichash(hash, sizeof(hash), (const unsigned char *)id.p, id.len, NULL, 0);
-	BUG_IF(rc != 0);
-	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-	buf_fmt(out, "\"id-%s\"", hex);
+	char out_id[65];
+	chat_names_call_id(id, out_id);
+	jv_put_string(out, view_of(out_id));
 }
 
 // --- media ------------------------------------------------------------------------------
@@ -314,13 +298,22 @@ text_of(const struct converse_request *w, const struct chat_part *p)
 	return v;
 }
 
+// Reasoning of another family of models cannot be verified here.
+static bool
+is_own(const struct converse_request *w, const struct chat_part *p)
+{
+	bool claude = (w->d->r.model.flags & MODEL_CLAUDE) != 0;
+	return p->format.len == 0 || (claude && view_eq_str(p->format, CONVERSE_CLAUDE_FORMAT));
+}
+
 static bool
 writes_something(const struct converse_request *w, const struct chat_part *p)
 {
 	if (p->kind == CHAT_TEXT)
 		return !blank(p->text);
 	if (p->kind == CHAT_REASONING) // with its signature, and not beside calls made text
-		return w->tools && (p->redacted ? p->data.len > 0 : p->signature.len > 0);
+		return w->tools && is_own(w, p) &&
+		       (p->redacted ? p->data.len > 0 : p->signature.len > 0);
 	return true;
 }
 
