@@ -1,49 +1,9 @@
 // links: dialect
 // SPDX-License-Identifier: Apache-2.0
-// OpenAI chat completions on Bedrock Converse: requests, whole answers, streams cut at
-// every byte; the corner cases that break other gateways. And the rename of a model.
+// OpenAI chat completions on Bedrock Converse: requests and whole answers, with the
+// corner cases that break other gateways.
 // JSON here is written with ' for ".
-#include "tests/unit/dialect_fixture.h"
-
-#include "common/eventstream.h"
-
-#include <stdio.h>
-
-static const char *
-q(const char *text)
-{
-	static char ring[8][4096];
-	static unsigned next;
-	char *p = ring[next++ % 8];
-	assert_true(strlen(text) < sizeof(ring[0]));
-	strcpy(p, text);
-	for (char *c = p; *c != '\0'; c++)
-		if (*c == '\'')
-			*c = '"';
-	return p;
-}
-
-#define CLAUDE (MODEL_CLAUDE | MODEL_ONE_SAMPLING)
-
-static void
-start(struct fixture *x, unsigned flags, enum model_thinking thinking)
-{
-	fixture_init(x, DIALECT_CHAT_CONVERSE, "us.anthropic.claude-x");
-	x->r.model.flags = flags;
-	x->r.model.thinking = thinking;
-}
-
-static void
-same(struct fixture *x, const char *body, const char *wanted)
-{
-	fixture_request(x, q(body), q(wanted));
-}
-
-#define HI     "'messages':[{'role':'user','content':'hi'}]"
-#define HI_C   "{'messages':[{'role':'user','content':[{'text':'hi'}]}]"
-#define TOOL   "'tools':[{'type':'function','function':{'name':'w','parameters':{'type':'object'}}}]"
-#define SPEC   "{'toolSpec':{'name':'w','inputSchema':{'json':{'type':'object'}}}}"
-#define CONFIG "'toolConfig':{'tools':[" SPEC "]"
+#include "tests/unit/converse_fixture.h"
 
 static void
 test_parameters(void **state)
@@ -135,7 +95,7 @@ test_tools_27_28(void **state)
 	    HI_C "," CONFIG ",'toolChoice':{'any':{}}}}");
 	same(&x,
 	    "{'model':'m'," HI "," TOOL ",'tool_choice':{'type':'function','function':{'name':'w'}}"
-					",'parallel_tool_calls':false}",
+	    ",'parallel_tool_calls':false}",
 	    HI_C "," CONFIG ",'toolChoice':{'tool':{'name':'w'}}},'additionalModelRequestFields':{"
 		 "'tool_choice':{'type':'tool','name':'w','disable_parallel_tool_use':true}}}");
 	same(&x,
@@ -263,10 +223,6 @@ test_betas_14(void **state)
 	    HI_C ",'additionalModelRequestFields':{'anthropic_beta':['context-1m']}}");
 	fixture_free(&x);
 }
-
-#define FORMAT                                                                                     \
-	"'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'type':"      \
-	"'object'}}}"
 
 static void
 test_prefill(void **state)
@@ -405,213 +361,6 @@ test_json_mode_40(void **state)
 	fixture_free(&x);
 }
 
-// --- streams ------------------------------------------------------------------------------
-
-struct event {
-	const char *type, *payload;
-	bool exception;
-};
-
-static size_t
-write_events(const struct event *e, size_t n, char *dst, size_t cap)
-{
-	size_t len = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct eventstream_out o;
-		eventstream_begin(&o, dst + len, cap - len);
-		eventstream_put_string(
-		    &o, e[i].exception ? ":exception-type" : ":event-type", view_of(e[i].type));
-		eventstream_put_string(
-		    &o, ":message-type", e[i].exception ? VIEW("exception") : VIEW("event"));
-		size_t one = eventstream_end(&o, view_of(q(e[i].payload)));
-		assert_true(one > 0);
-		len += one;
-	}
-	return len;
-}
-
-// The bytes cut in two through the reader that the gateway uses.
-static enum dialect_end
-feed(struct fixture *x, const char *bytes, size_t len, size_t cut)
-{
-	struct eventstream s;
-	eventstream_init(&s, 0);
-	for (size_t at = 0; at < len;) {
-		size_t used = 0, end = at < cut ? cut : len;
-		enum eventstream_result r = eventstream_feed(&s, bytes + at, end - at, &used);
-		assert_int_not_equal(r, EVENTSTREAM_FAILED);
-		at += used;
-		if (r != EVENTSTREAM_MESSAGE)
-			continue;
-		struct view type = eventstream_string(&s.message, ":event-type");
-		bool error = type.p == NULL;
-		if (error)
-			type = eventstream_string(&s.message, ":exception-type");
-		(void)dialect_event(x->d, type, s.message.payload, error, &x->out);
-	}
-	eventstream_free(&s);
-	return dialect_finish(x->d, &x->out);
-}
-
-static void
-stream(struct fixture *x, const char *request, const struct event *e, size_t n,
-    enum dialect_end end, const char *wanted)
-{
-	static char bytes[16384];
-	char keep[4096];
-	strcpy(keep, q(request));
-	size_t len = write_events(e, n, bytes, sizeof(bytes));
-	x->r.stream = true;
-	for (size_t cut = 0; cut <= len; cut++) {
-		assert_true(fixture_open(x, keep));
-		assert_int_equal(feed(x, bytes, len, cut), end);
-		// The chunks without what all of them share.
-		struct buf b;
-		buf_init(&b, 1U << 20);
-		static const char head[] =
-		    "data: {\"id\":\"chatcmpl-req1\",\"object\":\"chat.completion.chunk\","
-		    "\"created\":1763700000,\"model\":\"asked-model\",\"choices\":[";
-		for (size_t i = 0; i < x->out.len; i++) {
-			if (x->out.len - i >= sizeof(head) - 1 &&
-			    memcmp(x->out.p + i, head, sizeof(head) - 1) == 0)
-				i += sizeof(head) - 2;
-			else
-				buf_char(&b, x->out.p[i]);
-		}
-		fixture_equal(&b, wanted == NULL ? "" : q(wanted));
-		buf_free(&b);
-	}
-}
-
-#define D(members) "{'index':0,'delta':{" members "},'logprobs':null,'finish_reason':null}]}\n\n"
-#define ROLE	   D("'role':'assistant','content':'','refusal':null")
-#define END(reason, native)                                                                        \
-	"{'index':0,'delta':{},'logprobs':null,'finish_reason':'" reason                           \
-	"','native_finish_reason':'" native "'}]}\n\n"
-#define DONE "data: [DONE]\n\n"
-#define ASK  "{'model':'m'," HI "," TOOL ",'stream':true}"
-
-static void
-test_stream_4_5_6(void **state)
-{
-	(void)state;
-	struct fixture x;
-	start(&x, CLAUDE, THINKING_NONE);
-	static const struct event e[] = {
-	    {"messageStart", "{'role':'assistant','p':'abcdef'}", false},
-	    {"contentBlockDelta",
-		"{'contentBlockIndex':0,'delta':{'reasoningContent':{'text':'h'}}}", false},
-	    {"contentBlockDelta",
-		"{'contentBlockIndex':0,'delta':{'reasoningContent':{'text':'m'}}}", false},
-	    {"contentBlockDelta",
-		"{'contentBlockIndex':0,'delta':{'reasoningContent':{'signature':'S'}}}", false},
-	    {"contentBlockStop", "{'contentBlockIndex':0}", false},
-	    {"contentBlockDelta", "{'contentBlockIndex':1,'delta':{'text':'a'},'p':'x'}", false},
-	    {"someNewEvent", "{'x':1}", false},
-	    {"contentBlockStop", "{'contentBlockIndex':1}", false},
-	    {"contentBlockStart",
-		"{'contentBlockIndex':2,'start':{'toolUse':{'toolUseId':'t1','name':'w'}}}", false},
-	    {"contentBlockDelta", "{'contentBlockIndex':2,'delta':{'toolUse':{'input':'{'}}}",
-		false},
-	    {"contentBlockDelta", "{'contentBlockIndex':2,'delta':{'toolUse':{'input':'}'}}}",
-		false},
-	    {"contentBlockStop", "{'contentBlockIndex':2}", false},
-	    {"contentBlockStart",
-		"{'contentBlockIndex':3,'start':{'toolUse':{'toolUseId':'t2','name':'w'}}}", false},
-	    {"contentBlockStop", "{'contentBlockIndex':3}", false},
-	    {"messageStop", "{'stopReason':'tool_use'}", false},
-	    {"metadata", "{'usage':{'inputTokens':3,'outputTokens':4,'totalTokens':7}}", false},
-	};
-#define CALL(k, id)                                                                                \
-	D("'tool_calls':[{'index':" k ",'id':'" id "','type':'function','function':{'name':'w',"   \
-	  "'arguments':''}}]")
-#define ARGS(k, a) D("'tool_calls':[{'index':" k ",'function':{'arguments':'" a "'}}]")
-	stream(&x, ASK, e, ARRAY_LEN(e), DIALECT_COMPLETE,
-	    ROLE D("'reasoning_content':'h'") D("'reasoning_content':'m'") D(
-		"'reasoning_details':[{'type':'reasoning.text','text':'hm','signature':'S','format'"
-		":"
-		"'anthropic-claude-v1'}]") D("'content':'a'") CALL("0", "t1") ARGS("0", "{")
-		ARGS("0", "}") CALL("1", "t2") ARGS("1", "{}") END("tool_calls", "tool_use") DONE);
-	assert_int_equal(dialect_usage(x.d)->input, 3);
-	assert_int_equal(dialect_usage(x.d)->output, 4);
-	assert_true(dialect_has_content(x.d));
-	fixture_free(&x);
-}
-
-static void
-test_stream_ends_9(void **state)
-{
-	(void)state;
-	struct fixture x;
-	start(&x, CLAUDE, THINKING_NONE);
-	static const struct event e[] = {
-	    {"messageStart", "{'role':'assistant'}", false},
-	    {"contentBlockDelta", "{'contentBlockIndex':0,'delta':{'text':'a'}}", false},
-	    {"messageStop", "{'stopReason':'end_turn'}", false},
-	};
-	// No metadata: whole, without usage. Cut before the stop: open, nothing closes it.
-	stream(&x, "{'model':'m'," HI ",'stream':true}", e, 3, DIALECT_COMPLETE,
-	    ROLE D("'content':'a'") END("stop", "end_turn") DONE);
-	stream(&x, ASK, e, 2, DIALECT_OPEN, ROLE D("'content':'a'"));
-	static const struct event error[] = {
-	    {"messageStart", "{'role':'assistant'}", false},
-	    {"throttlingException", "{'message':'Too many tokens'}", true},
-	    {"messageStop", "{'stopReason':'end_turn'}", false},
-	};
-	stream(&x, ASK, error, 3, DIALECT_FAILED, ROLE);
-	assert_string_equal(dialect_failure(x.d)->type, "throttlingException");
-	assert_string_equal(dialect_failure(x.d)->message, "Too many tokens");
-	assert_false(dialect_has_content(x.d));
-	static const struct event broken[] = {
-	    {"contentBlockDelta", "{'contentBlockIndex':", false}};
-	stream(&x, ASK, broken, 1, DIALECT_FAILED, NULL);
-	static const struct event stray[] = {{"contentBlockDelta",
-	    "{'contentBlockIndex':1,'delta':{'toolUse':{'input':'{}'}}}", false}};
-	stream(&x, ASK, stray, 1, DIALECT_FAILED, NULL);
-	assert_true(fixture_open(&x, q(ASK)));
-	(void)dialect_event(x.d, VIEW("internal"), VIEW("plain words"), true, &x.out);
-	assert_string_equal(dialect_failure(x.d)->message, "plain words");
-	fixture_free(&x);
-}
-
-static void
-test_stream_json_mode_40(void **state)
-{
-	(void)state;
-	struct fixture x;
-	start(&x, CLAUDE, THINKING_NONE);
-	static const struct event e[] = {
-	    {"contentBlockStart",
-		"{'contentBlockIndex':0,'start':{'toolUse':{'toolUseId':'t','name':'json'}}}",
-		false},
-	    {"contentBlockDelta",
-		"{'contentBlockIndex':0,'delta':{'toolUse':{'input':'{\\'a\\''}}}", false},
-	    {"contentBlockDelta", "{'contentBlockIndex':0,'delta':{'toolUse':{'input':':1}'}}}",
-		false},
-	    {"contentBlockStop", "{'contentBlockIndex':0}", false},
-	    {"messageStop", "{'stopReason':'tool_use'}", false},
-	};
-	stream(&x, "{'model':'m'," HI ",'stream':true," FORMAT "}", e, 5, DIALECT_COMPLETE,
-	    ROLE D("'content':'{\\'a\\''") D("'content':':1}'") END("stop", "tool_use") DONE);
-	fixture_free(&x);
-}
-
-static void
-test_rename(void **state)
-{
-	(void)state;
-	struct fixture x;
-	fixture_init(&x, DIALECT_MODEL_IN_BODY, "gpt-\"x");
-	same(&x, "{ 'a' : 1.10, 'mod\\u0065l' : 'openai/gpt' ,'m':{'model':'in'}}",
-	    "{ 'a' : 1.10, 'mod\\u0065l' : 'gpt-\\\"x' ,'m':{'model':'in'}}");
-	assert_false(dialect_answer(x.d, VIEW("{}"), &x.out)); // answers pass natively
-	assert_int_equal(dialect_event(x.d, VIEW(""), VIEW("{}"), false, &x.out), DIALECT_OPEN);
-	fixture_refused(&x, q("{'a':1}"), "invalid_value", "model");
-	fixture_refused(&x, q("{'model':7}"), "invalid_value", "model");
-	fixture_refused(&x, q("['model']"), "invalid_value", "model");
-	fixture_free(&x);
-}
-
 int
 main(void)
 {
@@ -627,10 +376,6 @@ main(void)
 	    cmocka_unit_test(test_whole_answer_7),
 	    cmocka_unit_test(test_no_output_with_status_200_11),
 	    cmocka_unit_test(test_json_mode_40),
-	    cmocka_unit_test(test_stream_4_5_6),
-	    cmocka_unit_test(test_stream_ends_9),
-	    cmocka_unit_test(test_stream_json_mode_40),
-	    cmocka_unit_test(test_rename),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
