@@ -249,7 +249,7 @@ put_tool(struct converse_request *w, const struct chat_tool *t)
 static void
 name_json_tool(struct converse_request *w)
 {
-	strcpy(w->s->json_tool, "json");
+	memcpy(w->s->json_tool, "json", sizeof("json"));
 	for (size_t i = 0; i < w->c->tool_count; i++) {
 		struct view name = chat_names_out(w->s->names, w->c->tool[i].name);
 		size_t len = strlen(w->s->json_tool);

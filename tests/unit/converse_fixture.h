@@ -14,7 +14,7 @@ q(const char *text)
 	static unsigned next;
 	char *p = ring[next++ % 8];
 	assert_true(strlen(text) < sizeof(ring[0]));
-	strcpy(p, text);
+	memcpy(p, text, strlen(text) + 1);
 	for (char *c = p; *c != '\0'; c++)
 		if (*c == '\'')
 			*c = '"';

@@ -60,7 +60,7 @@ stream(struct fixture *x, const char *request, const struct event *e, size_t n,
 {
 	static char bytes[16384];
 	char keep[4096];
-	strcpy(keep, q(request));
+	assert_int_equal(view_copy(view_of(q(request)), keep, sizeof(keep)), 0);
 	size_t len = write_events(e, n, bytes, sizeof(bytes));
 	x->r.stream = true;
 	for (size_t cut = 0; cut <= len; cut++) {
