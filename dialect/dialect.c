@@ -52,7 +52,6 @@ names_model(enum operation op)
 }
 
 static const struct dialect_side *const sides[DIALECT_PAIR_COUNT] = {
-    [DIALECT_NATIVE] = NULL, // passes through: no session
     [DIALECT_CHAT_CONVERSE] = &dialect_side_chat_converse,
     [DIALECT_MODEL_IN_BODY] = &dialect_side_rename,
     [DIALECT_CHAT_GENERATE] = &dialect_side_chat_generate,
@@ -63,6 +62,8 @@ static const struct dialect_side *const sides[DIALECT_PAIR_COUNT] = {
     [DIALECT_EMBED_GEMINI] = &dialect_side_embed,
     [DIALECT_EMBED_VERTEX] = &dialect_side_embed,
     [DIALECT_EMBED_BEDROCK] = &dialect_side_embed,
+    [DIALECT_CHAT_MESSAGES] = &dialect_side_chat_messages,
+    [DIALECT_CHAT_RAW_PREDICT] = &dialect_side_chat_messages,
 };
 
 bool
