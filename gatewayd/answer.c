@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/http_write.h"
+#include "gatewayd/upstream_error.h"
 
 #define HOLD_MAX (64U * 1024U)
 #define HEAD_MAX (24U * 1024U)
@@ -257,6 +258,19 @@ refused_key(const struct answer *a)
 	return a->upstream_status == 401 || a->upstream_status == 403;
 }
 
+// Gemini refuses a wrong key with 400; the body, held whole, says so.
+static bool
+refused_key_by_body(const struct answer *a)
+{
+	if (a->begun || a->upstream_status != 400)
+		return false;
+	struct upstream_error e;
+	upstream_error_read(&e, a->provider, a->upstream_status,
+	    http_header(&a->parser, "x-amzn-errortype"),
+	    (struct view){.p = a->held, .len = a->held_len});
+	return e.class_id == CLASS_AUTH || e.class_id == CLASS_EXPIRED;
+}
+
 static enum answer_result
 on_body(struct answer *a, struct view bytes)
 {
@@ -337,7 +351,7 @@ answer_may_fall_back(unsigned status)
 enum answer_result
 answer_resume(struct answer *a)
 {
-	if (refused_key(a))
+	if (refused_key(a) || refused_key_by_body(a))
 		return key_failure(a);
 	if (!a->begun) {
 		begin(a, (int64_t)a->held_len);

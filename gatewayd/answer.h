@@ -23,6 +23,7 @@ struct answer {
 	struct worker *w;
 	struct client *client;
 	const struct request *request;
+	enum provider provider;	  // whose answer; set by the owner
 	unsigned upstream_status; // 0: no head yet
 	unsigned status;	  // given to the client, 0: none yet
 	bool hold_errors;	  // set by the owner: errors that another key may mend are held

@@ -38,6 +38,8 @@ begin_use(struct exchange *x, struct lane *l)
 	x->lane = l;
 	x->reused = l->used;
 	x->body_sent = 0;
+	if (!x->holding)
+		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
 	use_send(x);
 	if (!x->plan->cautious)
 		use_body(x);
@@ -70,6 +72,8 @@ renew_answer(struct exchange *x)
 {
 	answer_free(&x->a);
 	answer_init(&x->a, x->w, x->client, x->r);
+	if (x->plan != NULL && x->attempt < x->plan->attempt_count)
+		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
 }
 
 // An answer or a refusal that another attempt may mend: true if one was begun.

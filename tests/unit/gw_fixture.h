@@ -65,6 +65,7 @@ struct gw {
 	struct gw_lane lane[16];
 	size_t lane_count;
 	uint64_t next_seq;
+	enum provider kind;  // of the attempts; 0: OpenAI
 	size_t attempts;     // credentials 1..attempts in each plan
 	bool grant_body;     // the sealer grants BODY at once
 	bool ready_lanes;    // the sealer says LANE_READY at once
@@ -190,7 +191,7 @@ gw_plan(uint64_t id, uint64_t first_credential)
 	for (size_t i = 0; i < gw.attempts; i++)
 		m.attempt[i] = (struct msg_attempt){.credential = first_credential + i,
 		    .credential_id = VIEW("cr_1"),
-		    .provider = PROVIDER_OPENAI,
+		    .provider = gw.kind != 0 ? gw.kind : PROVIDER_OPENAI,
 		    .host = VIEW("127.0.0.1"),
 		    .port = sock_local_port(gw.provider_fd),
 		    .model = VIEW("m"),

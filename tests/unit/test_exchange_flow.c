@@ -81,6 +81,35 @@ test_no_fallback_for_client_faults(void **state)
 	assert_int_equal(gw_count(MSG_USE), 1);
 }
 
+#define WRONG_KEY                                                                                  \
+	"{\"error\":{\"code\":400,\"message\":\"API key not valid: AIzaXYZ\",\"status\":"          \
+	"\"INVALID_ARGUMENT\",\"details\":[{\"reason\":\"API_KEY_INVALID\"}]}}"
+
+// Gemini says 400 where others say 401: the client must not take it for its own fault,
+// nor read what the provider says about the company's key.
+static void
+test_key_refused_with_400(void **state)
+{
+	(void)state;
+	char head[128];
+	for (int i = 0; i < 2; i++) {
+		const char *body =
+		    i == 0 ? WRONG_KEY : "{\"error\":{\"status\":\"INVALID_ARGUMENT\"}}";
+		gw.kind = PROVIDER_GEMINI;
+		gw.answer_len = 0;
+		gw_post(GW_BODY);
+		e = gw_wait(MSG_USE);
+		snprintf(head, sizeof(head),
+		    "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n\r\n", strlen(body));
+		gw_plain(e->b, head);
+		gw_plain(e->b, body);
+		const char *answer = gw_read(i == 0 ? "provider_auth_failed" : "INVALID_ARGUMENT");
+		assert_non_null(strstr(answer, i == 0 ? "HTTP/1.1 502" : "HTTP/1.1 400"));
+		assert_null(strstr(answer, "AIzaXYZ"));
+		gw_settle();
+	}
+}
+
 static void
 test_big_body_keeps_to_the_window(void **state)
 {
@@ -239,6 +268,7 @@ main(void)
 	    TEST(test_fallback),
 	    TEST(test_fallback_refused),
 	    TEST(test_no_fallback_for_client_faults),
+	    TEST(test_key_refused_with_400),
 	    TEST(test_big_body_keeps_to_the_window),
 	    TEST(test_slow_client_holds_the_provider_back),
 	    TEST(test_early_answer_closes_the_lane),

@@ -1,0 +1,77 @@
+// links: gatewayd
+// SPDX-License-Identifier: Apache-2.0
+// What error answers of each provider say, in all the shapes they come in.
+#include "gatewayd/upstream_error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct upstream_error e;
+
+static void
+expect(enum provider p, unsigned status, const char *header, const char *body, const char *type,
+    const char *code, enum error_class want)
+{
+	upstream_error_read(&e, p, status, view_of(header), view_of(body));
+	assert_string_equal(e.type, type);
+	assert_string_equal(e.code, code);
+	assert_int_equal(e.class_id, want);
+}
+
+static void
+test_shapes(void **state)
+{
+	(void)state;
+	expect(PROVIDER_OPENAI, 429, "",
+	    "{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_"
+	    "quota\"}}",
+	    "insufficient_quota", "insufficient_quota", CLASS_QUOTA);
+	assert_string_equal(e.message, "m");
+	expect(PROVIDER_ANTHROPIC, 529, "",
+	    "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":"
+	    "\"Overloaded\"}}",
+	    "overloaded_error", "", CLASS_OVERLOAD);
+	expect(PROVIDER_BEDROCK, 429, "com.amazonaws.x#ThrottlingException:http://a/b",
+	    "{\"message\":\"slow\"}", "ThrottlingException", "", CLASS_RATE);
+	assert_string_equal(e.message, "slow");
+	expect(PROVIDER_BEDROCK, 403, "",
+	    "{\"__type\":\"a#ExpiredTokenException\",\"Message\":\"x\"}", "ExpiredTokenException",
+	    "", CLASS_EXPIRED);
+	expect(PROVIDER_GEMINI, 400, "",
+	    "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"reason\":"
+	    "\"API_KEY_INVALID\"}]}}",
+	    "INVALID_ARGUMENT", "API_KEY_INVALID", CLASS_AUTH);
+	expect(PROVIDER_VERTEX, 404, "", "<html>not here</html>", "", "", CLASS_NOT_FOUND);
+	expect(PROVIDER_OPENAI, 503, "", "", "", "", CLASS_OVERLOAD);
+	expect(PROVIDER_OPENAI, 500, "", "{\"error\":\"text\"}", "", "", CLASS_SERVER);
+}
+
+static void
+test_retry_info(void **state)
+{
+	(void)state;
+#define RETRY(t)                                                                                   \
+	"[{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":"     \
+	"\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"" t "\"}]}}]"
+	expect(PROVIDER_VERTEX, 429, "", RETRY("34s"), "RESOURCE_EXHAUSTED", "", CLASS_RATE);
+	assert_int_equal(e.retry_after_ms, 34000);
+	expect(PROVIDER_VERTEX, 429, "", RETRY("1.25s"), "RESOURCE_EXHAUSTED", "", CLASS_RATE);
+	assert_int_equal(e.retry_after_ms, 1250);
+	expect(PROVIDER_VERTEX, 429, "", RETRY("0.5s"), "RESOURCE_EXHAUSTED", "", CLASS_RATE);
+	assert_int_equal(e.retry_after_ms, 500);
+	expect(PROVIDER_VERTEX, 429, "", RETRY("soon"), "RESOURCE_EXHAUSTED", "", CLASS_RATE);
+	assert_int_equal(e.retry_after_ms, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_shapes),
+	    cmocka_unit_test(test_retry_info),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
