@@ -2,7 +2,7 @@
 // The official OpenAI Node SDK, unchanged but for base URL and key.
 "use strict";
 const assert = require("node:assert");
-const OpenAI = require("openai").OpenAI;
+const OpenAI = require(process.env.SDK_MODULE || "openai").OpenAI;
 const { test, raises, cut, drain, done } = require("./tap.cjs");
 
 const messages = [{ role: "user", content: "hello there, gateway" }];
