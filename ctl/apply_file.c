@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/cli.h"
+#include "proto/msg.h"
 
 // --- schema ------------------------------------------------------------------------
 
@@ -20,6 +21,21 @@ static const cyaml_schema_field_t credential_fields[] = {
     YAML_OPTIONAL_STR(apply_credential, secret_file),
     YAML_OPTIONAL_STR(apply_credential, session_token_file),
     YAML_OPTIONAL_STR(apply_credential, ca_file),
+    YAML_OPTIONAL_STR(apply_credential, auth),
+    YAML_OPTIONAL_STR(apply_credential, expires),
+    YAML_OPTIONAL_STR(apply_credential, project),
+    YAML_OPTIONAL_STR(apply_credential, api_version),
+    YAML_OPTIONAL_STR(apply_credential, client_email),
+    YAML_OPTIONAL_STR(apply_credential, private_key_id),
+    YAML_OPTIONAL_STR(apply_credential, role_arn),
+    YAML_OPTIONAL_STR(apply_credential, external_id),
+    YAML_OPTIONAL_STR(apply_credential, session_name),
+    YAML_OPTIONAL_STR(apply_credential, subject),
+    YAML_OPTIONAL_STR(apply_credential, audience),
+    YAML_OPTIONAL_STR(apply_credential, duration),
+    YAML_OPTIONAL_STR(apply_credential, profile),
+    YAML_OPTIONAL_STR(apply_credential, sts_region),
+    YAML_STRINGS(apply_credential, deployments, MSG_DEPLOYMENTS_MAX),
     YAML_OPTIONAL_BOOL(apply_credential, enabled),
     YAML_STRINGS(apply_credential, models, CLI_LIST_MAX),
     YAML_STRINGS(apply_credential, operations, CLI_LIST_MAX),

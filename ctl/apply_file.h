@@ -3,7 +3,7 @@
 //
 //	credentials:
 //	  - name: openai-main
-//	    provider: openai            # anthropic, bedrock, openai-compatible
+//	    provider: openai            # or another; auth and settings as `credential add` has them
 //	    secret_file: openai.key     # relative to this file
 //	    models: ["gpt-*"]
 //	    rate: 600/min
@@ -19,6 +19,11 @@
 struct apply_credential {
 	char *name, *provider, *host, *region, *access_key_id, *workspace, *rate;
 	char *secret_file, *session_token_file, *ca_file;
+	char *auth, *expires; // the next: settings, as `credential add` names them
+	char *project, *api_version, *client_email, *private_key_id, *role_arn, *external_id;
+	char *session_name, *subject, *audience, *duration, *profile, *sts_region;
+	char **deployments; // "MODEL=NAME"
+	unsigned deployments_count;
 	bool *enabled;
 	char **models;
 	unsigned models_count;

@@ -57,10 +57,10 @@ make_credential(const struct apply_file *f, const struct apply_credential *c, st
     char error[SPEC_ERROR_MAX])
 {
 	s->name = c->name;
-	if (c->session_token_file != NULL &&
-	    (c->secret_file == NULL || !spec_is_sigv4(c->provider))) {
+	if (c->session_token_file != NULL && (c->secret_file == NULL || c->access_key_id == NULL)) {
 		snprintf(error, SPEC_ERROR_MAX,
-		    "session_token_file belongs to provider bedrock, beside secret_file");
+		    "session_token_file belongs to provider bedrock, beside secret_file and "
+		    "access_key_id");
 		return -1;
 	}
 	if (read_files(f, c, s, error) != 0)
@@ -76,8 +76,27 @@ make_credential(const struct apply_file *f, const struct apply_credential *c, st
 	    .ca_pem = s->ca_pem,
 	    .models = list_of(c->models, c->models_count),
 	    .operations = list_of(c->operations, c->operations_count),
+	    .auth = c->auth,
+	    .setting = {[SETTING_PROJECT] = c->project,
+		[SETTING_API_VERSION] = c->api_version,
+		[SETTING_CLIENT_EMAIL] = c->client_email,
+		[SETTING_PRIVATE_KEY_ID] = c->private_key_id,
+		[SETTING_ROLE_ARN] = c->role_arn,
+		[SETTING_EXTERNAL_ID] = c->external_id,
+		[SETTING_SESSION_NAME] = c->session_name,
+		[SETTING_SUBJECT] = c->subject,
+		[SETTING_AUDIENCE] = c->audience,
+		[SETTING_DURATION] = c->duration,
+		[SETTING_PROFILE] = c->profile,
+		[SETTING_STS_REGION] = c->sts_region},
+	    .deployments = list_of(c->deployments, c->deployments_count),
 	    .disabled = c->enabled != NULL && !*c->enabled,
 	};
+	if (c->expires != NULL) {
+		if (spec_time(c->expires, s->expires, error) != 0)
+			return -1;
+		spec.setting[SETTING_EXPIRES] = s->expires;
+	}
 	if (spec_credential(&spec, &s->put, error) != 0)
 		return -1;
 	s->put.secret = secret_in_view(&s->secret);
@@ -268,7 +287,8 @@ static void
 check_step(struct compare *x, const struct apply_step *s)
 {
 	char text[SPEC_ERROR_MAX];
-	if (!s->is_vkey && !s->exists && s->put.secret.len == 0)
+	if (!s->is_vkey && !s->exists && s->put.secret.len == 0 &&
+	    s->put.auth != AUTH_STS_WEB_IDENTITY)
 		fault(x, s, "a new credential needs secret_file: PATH");
 	if (s->is_vkey && !s->exists && s->key_file != NULL && access(s->key_file, F_OK) == 0) {
 		snprintf(

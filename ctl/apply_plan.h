@@ -6,6 +6,7 @@
 
 #include "common/secmem.h"
 #include "ctl/apply_file.h"
+#include "ctl/spec.h"
 #include "proto/msg.h"
 
 struct client;
@@ -20,6 +21,7 @@ struct apply_step {
 	struct secret secret;
 	struct secret session_token;
 	char *ca_pem;
+	char expires[SPEC_TIME_MAX];
 
 	struct msg_vkey_issue issue;
 	char *key_file;

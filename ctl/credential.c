@@ -99,6 +99,8 @@ print_one(const struct msg_credential_item *c)
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)c->version);
 	line("version", text);
 	line("provider", provider == NULL ? "unknown" : provider);
+	const char *auth = ids_auth(c->auth);
+	line("auth", auth == NULL ? "unknown" : auth);
 	line("state", c->enabled ? "enabled" : "disabled");
 	snprintf(text, sizeof(text), "%.*s:%llu%s", (int)c->host.len, c->host.p,
 	    (unsigned long long)c->port, c->has_ca ? " (own CA)" : "");
@@ -109,6 +111,14 @@ print_one(const struct msg_credential_item *c)
 	    c->hint.len == 0 ? "" : "; ends with ", (int)c->hint.len, c->hint.p,
 	    c->has_session_token ? "; with session token" : "");
 	line("secret", text);
+	for (size_t i = 0; i < c->setting_count; i++) {
+		const char *name = ids_setting(c->setting[i].id);
+		line_view(name == NULL ? "setting" : name, c->setting[i].value);
+	}
+	for (size_t i = 0; i < c->deployment_count; i++)
+		printf("%-16s %.*s = %.*s\n", "deployment", (int)c->deployment[i].model.len,
+		    c->deployment[i].model.p, (int)c->deployment[i].name.len,
+		    c->deployment[i].name.p);
 	line_view("workspace", c->workspace);
 	show_names(c->model, c->model_count, "all", text, sizeof(text));
 	line("models", text);

@@ -38,31 +38,16 @@ timestamp(uint64_t unix_s)
 	return json_string(text);
 }
 
-static const char *
-auth_name(uint64_t auth)
-{
-	switch (auth) {
-	case AUTH_BEARER:
-		return "bearer";
-	case AUTH_API_KEY:
-		return "x-api-key";
-	case AUTH_SIGV4:
-		return "sigv4";
-	default:
-		return "unknown";
-	}
-}
-
 json_t *
 show_credential(const struct msg_credential_item *c)
 {
 	json_t *j = json_object();
-	const char *provider = ids_provider(c->provider);
+	const char *provider = ids_provider(c->provider), *auth = ids_auth(c->auth);
 	json_object_set_new(j, "name", show_string(c->name));
 	json_object_set_new(j, "id", show_string(c->id));
 	json_object_set_new(j, "version", number(c->version));
 	json_object_set_new(j, "provider", json_string(provider == NULL ? "unknown" : provider));
-	json_object_set_new(j, "auth", json_string(auth_name(c->auth)));
+	json_object_set_new(j, "auth", json_string(auth == NULL ? "unknown" : auth));
 	json_object_set_new(j, "enabled", json_boolean(c->enabled));
 	json_object_set_new(j, "host", show_string(c->host));
 	json_object_set_new(j, "port", number(c->port));
@@ -75,6 +60,18 @@ show_credential(const struct msg_credential_item *c)
 	json_object_set_new(j, "rate_per_minute", number(c->rate_per_minute));
 	json_object_set_new(j, "models", names_array(c->model, c->model_count));
 	json_object_set_new(j, "operations", names_array(c->operation, c->operation_count));
+	json_t *settings = json_object(), *deployments = json_object();
+	for (size_t i = 0; i < c->setting_count; i++) {
+		const char *name = ids_setting(c->setting[i].id);
+		json_object_set_new(
+		    settings, name == NULL ? "unknown" : name, show_string(c->setting[i].value));
+	}
+	for (size_t i = 0; i < c->deployment_count; i++)
+		json_object_setn_new(deployments, c->deployment[i].model.p,
+		    c->deployment[i].model.len, show_string(c->deployment[i].name));
+	json_object_set_new(j, "settings", settings);
+	json_object_set_new(j, "deployments", deployments);
+	json_object_set_new(j, "token_expires", timestamp(c->token_expires_s));
 	json_object_set_new(j, "uses", number(c->uses));
 	json_object_set_new(j, "last_used", timestamp(c->last_used_s));
 	return j;

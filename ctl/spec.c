@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "ctl/spec_kind.h"
 
 #define DEFAULT_WORKSPACE "default"
 #define NAME_LEN_MAX	  64U
@@ -113,41 +116,6 @@ set_host(const char *s, struct msg_credential_put *put, char error[SPEC_ERROR_MA
 	return 0;
 }
 
-// "us-east-1": letters in groups, a number at the end. It becomes part of a host
-// name, so nothing else may pass.
-static bool
-region_valid(const char *s)
-{
-	size_t len = strlen(s);
-	size_t letters = strcspn(s, "-");
-	if (len > 25 || letters < 2 || letters > 3 || s[len - 1] < '0' || s[len - 1] > '9')
-		return false;
-	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == len &&
-	       strstr(s, "--") == NULL && strchr(s, '-') != strrchr(s, '-');
-}
-
-static int
-set_aws(const struct spec_credential *s, struct msg_credential_put *put, char error[SPEC_ERROR_MAX])
-{
-	if (put->provider != PROVIDER_BEDROCK) {
-		if (given(s->region) || given(s->access_key_id))
-			return fault(error, "region and access key id belong to provider bedrock");
-		return 0;
-	}
-	if (!given(s->region) || !region_valid(s->region))
-		return fault(error, "provider bedrock needs a region, such as us-east-1");
-	if (!given(s->access_key_id) || strlen(s->access_key_id) < 16 ||
-	    strlen(s->access_key_id) > 128 ||
-	    strspn(s->access_key_id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") !=
-		strlen(s->access_key_id))
-		return fault(error,
-		    "provider bedrock needs an access key id (AKIA... or ASIA...; it is no "
-		    "secret)");
-	put->region = view_of(s->region);
-	put->access_key_id = view_of(s->access_key_id);
-	return 0;
-}
-
 static int
 set_models(const struct cli_list *l, struct msg_name *out, size_t *n_r, char error[SPEC_ERROR_MAX])
 {
@@ -173,11 +141,17 @@ operation_of_provider(uint64_t operation, uint64_t provider)
 	switch (provider) {
 	case PROVIDER_OPENAI:
 	case PROVIDER_OPENAI_COMPATIBLE:
+	case PROVIDER_AZURE:
 		return operation <= OP_OPENAI_MODEL;
 	case PROVIDER_ANTHROPIC:
 		return operation >= OP_ANTHROPIC_MESSAGES && operation <= OP_ANTHROPIC_MODELS;
+	case PROVIDER_BEDROCK:
+		return operation >= OP_BEDROCK_CONVERSE && operation <= OP_BEDROCK_COUNT_TOKENS;
+	case PROVIDER_GEMINI:
+		return operation >= OP_GENERATE_CONTENT && operation <= OP_GOOGLE_MODEL;
 	default:
-		return operation >= OP_BEDROCK_CONVERSE && operation <= OP_BEDROCK_INVOKE_STREAM;
+		return (operation >= OP_GENERATE_CONTENT && operation <= OP_EMBED_CONTENT) ||
+		       (operation >= OP_PREDICT && operation <= OP_RAW_PREDICT_COUNT);
 	}
 }
 
@@ -203,32 +177,55 @@ set_operations(const struct cli_list *l, struct msg_credential_put *put, const c
 }
 
 bool
-spec_is_sigv4(const char *provider)
+spec_access_key_id_valid(const char *s)
 {
-	return provider != NULL && strcmp(provider, "bedrock") == 0;
+	size_t n = strlen(s);
+	return n >= 16 && n <= 128 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == n;
+}
+
+bool
+spec_is_aws_secret(uint64_t auth)
+{
+	return auth == AUTH_SIGV4 || auth == AUTH_STS_SESSION || auth == AUTH_STS_ASSUME_ROLE;
+}
+
+int
+spec_time(const char *s, char out[SPEC_TIME_MAX], char error[SPEC_ERROR_MAX])
+{
+	struct tm tm = {0};
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (end == NULL || *end != '\0') {
+		tm = (struct tm){0};
+		end = strptime(s, "%Y-%m-%d", &tm);
+	}
+	bool unix_time = *s != '\0' && strlen(s) < 12 && s[strspn(s, "0123456789")] == '\0';
+	if (unix_time)
+		snprintf(out, SPEC_TIME_MAX, "%s", s);
+	else if (end != NULL && *end == '\0' && timegm(&tm) > 0)
+		snprintf(out, SPEC_TIME_MAX, "%lld", (long long)timegm(&tm));
+	else
+		return fault(error, "time \"%s\": write 2026-12-31T00:00:00Z", s);
+	return 0;
 }
 
 int
 spec_credential(
     const struct spec_credential *s, struct msg_credential_put *put, char error[SPEC_ERROR_MAX])
 {
-	static const uint64_t auth[] = {[PROVIDER_OPENAI] = AUTH_BEARER,
-	    [PROVIDER_ANTHROPIC] = AUTH_API_KEY,
-	    [PROVIDER_BEDROCK] = AUTH_SIGV4,
-	    [PROVIDER_OPENAI_COMPATIBLE] = AUTH_BEARER};
 	*put = (struct msg_credential_put){0};
 	if (check_name("credential", s->name, error) != 0)
 		return -1;
 	put->provider = given(s->provider) ? ids_provider_of(view_of(s->provider)) : 0;
-	if (put->provider >= ARRAY_LEN(auth) || auth[put->provider] == 0)
+	if (put->provider == 0)
 		return fault(error,
-		    "provider \"%s\": write openai, anthropic, bedrock or openai-compatible",
+		    "provider \"%s\": write openai, anthropic, bedrock, gemini, azure, vertex or "
+		    "openai-compatible",
 		    given(s->provider) ? s->provider : "");
 	if (put->provider == PROVIDER_OPENAI_COMPATIBLE && !given(s->host))
 		return fault(error, "provider openai-compatible needs a host");
 	const char *workspace = given(s->workspace) ? s->workspace : DEFAULT_WORKSPACE;
 	if (check_name("workspace", workspace, error) != 0 || set_host(s->host, put, error) != 0 ||
-	    set_aws(s, put, error) != 0 ||
+	    spec_kind(s, put, error) != 0 ||
 	    set_models(&s->models, put->model, &put->model_count, error) != 0 ||
 	    set_operations(&s->operations, put, s->provider, error) != 0 ||
 	    spec_rate(s->rate, &put->rate_per_minute, error) != 0)
@@ -236,7 +233,6 @@ spec_credential(
 	if (given(s->ca_pem) && strlen(s->ca_pem) > SPEC_CA_MAX)
 		return fault(error, "the CA file is larger than %u bytes", SPEC_CA_MAX);
 	put->name = view_of(s->name);
-	put->auth = auth[put->provider];
 	put->ca_pem = view_of(s->ca_pem);
 	put->workspace = view_of(workspace);
 	put->enabled = !s->disabled;

@@ -23,8 +23,11 @@ struct spec_credential {
 	const char *workspace;
 	const char *rate; // "600/min"
 	const char *ca_pem;
+	const char *auth; // "sts-session"; absent: by what else is given
+	const char *setting[SETTING_LAST + 1];
 	struct cli_list models;
 	struct cli_list operations;
+	struct cli_list deployments; // "MODEL=NAME"
 	bool disabled;
 };
 
@@ -52,7 +55,13 @@ bool spec_name_valid(const char *s);
 // "600/min" or "600".
 int spec_rate(const char *s, uint64_t *per_minute_r, char error[SPEC_ERROR_MAX]) MUST_CHECK;
 
-// Secret needs a second part: an access key id (Bedrock).
-bool spec_is_sigv4(const char *provider);
+bool spec_access_key_id_valid(const char *s);
+
+// The kind of secret: an AWS secret access key, with a session token perhaps.
+bool spec_is_aws_secret(uint64_t auth);
+
+#define SPEC_TIME_MAX 24U
+// "2026-12-31T00:00:00Z", a day, or Unix seconds; as Unix seconds in out.
+int spec_time(const char *s, char out[SPEC_TIME_MAX], char error[SPEC_ERROR_MAX]) MUST_CHECK;
 
 #endif

@@ -33,8 +33,9 @@ static struct {
 
 static const struct cli_option options[] = {
     {"demo", NULL, "serve the built-in demo provider (no account needed)", &o.demo, NULL, NULL},
-    {"provider", "NAME", "serve a real one: openai, anthropic, bedrock; key on standard input",
-	NULL, &o.provider, NULL},
+    {"provider", "NAME",
+	"serve a real one: openai, anthropic, bedrock, gemini, azure; key on stdin", NULL,
+	&o.provider, NULL},
     {"host", "HOST[:PORT]", "of the real provider, when not its usual one", NULL, &o.host, NULL},
     {"region", "REGION", "bedrock: such as us-east-1", NULL, &o.region, NULL},
     {"access-key-id", "AKIA...", "bedrock: the public half of the key", NULL, &o.access_key_id,
@@ -233,7 +234,7 @@ run(struct up_stack *s, const struct up_listen *listen, bool demo, bool fresh_ca
 static int
 read_real(struct up_real *real)
 {
-	bool aws = spec_is_sigv4(o.provider);
+	bool aws = o.access_key_id != NULL; // else a Bedrock API key
 	*real = (struct up_real){.provider = o.provider,
 	    .host = o.host,
 	    .region = o.region,

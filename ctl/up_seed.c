@@ -169,7 +169,7 @@ demo_credential(const struct up_stack *s, struct client *c, const char *provider
 	char name[64];
 	char place[300];
 	char akid[129] = "";
-	bool aws = spec_is_sigv4(provider);
+	bool aws = strcmp(provider, "bedrock") == 0;
 	snprintf(name, sizeof(name), "%s-demo", provider);
 	snprintf(place, sizeof(place), "%s:%u", host, s->provider_port);
 	struct found f = {.name = name, .host = host, .port = s->provider_port};

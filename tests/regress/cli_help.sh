@@ -39,7 +39,7 @@ is "--dir works behind the command too" run 1 "$SP" status --dir "$WORK/none"
 is "SALLYPORT_DIR works" env SALLYPORT_DIR="$WORK/other" bash -c "'$SP' status 2>&1 | grep -q $WORK/other/run"
 is "the installed place without either" bash -c "'$SP' status 2>&1 | grep -q /run/sallyport/admin.sock"
 
-is "a bad provider: exit 2" run 2 "$SP" credential add x --provider azure
+is "a bad provider: exit 2" run 2 "$SP" credential add x --provider acme
 is "it lists the providers" err 'openai-compatible'
 is "bedrock without region: exit 2" run 2 "$SP" credential add x --provider bedrock
 is "it gives an example" err 'us-east-1'

@@ -130,7 +130,7 @@ faults_have_their_line(void **state)
 	refused("credentials:\n  - name: a\n    provider: openai\n    modells: []\n",
 	    "no key \"modells\"", "4");
 	refused(
-	    "credentials:\n  - name: ok\n    provider: openai\n  - name: b\n    provider: azure\n",
+	    "credentials:\n  - name: ok\n    provider: openai\n  - name: b\n    provider: acme\n",
 	    "openai-compatible", "4");
 	refused("credentials:\n  - provider: openai\n", "\"name\" is missing", "2");
 	refused("credentials:\n  - name: a\n    provider: openai\n    rate: fast\n", "rate", "2");
