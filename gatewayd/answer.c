@@ -224,6 +224,10 @@ on_head(struct answer *a)
 	struct view type = http_header(p, "content-type");
 	bool sse = is_type(type, "text/event-stream");
 	bool es = is_type(type, "application/vnd.amazon.eventstream");
+	// A client that reads events would take anything else for an empty, clean stream.
+	if (p->status / 100 == 2 && a->request->stream && !sse && !es)
+		return failed(a, 502, "provider_bad_stream",
+		    VIEW("The provider was asked for a stream and answered with something else."));
 	if (p->status != 200 || (!sse && !es))
 		return ANSWER_MORE;
 	if (http_header(p, "content-encoding").len != 0 &&

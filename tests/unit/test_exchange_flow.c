@@ -210,6 +210,20 @@ test_surplus_answer_bytes(void **state)
 }
 
 static void
+test_no_stream_where_one_was_asked(void **state)
+{
+	(void)state;
+	gw_post(GW_STREAM);
+	e = gw_wait(MSG_USE);
+	gw_plain(e->b, GW_ANSWER);
+	const char *answer = gw_read("provider_bad_stream");
+	assert_non_null(strstr(answer, "HTTP/1.1 502"));
+	assert_null(strstr(answer, "42"));
+	gw_settle();
+	assert_int_equal(gw_count(MSG_APPEND), 1);
+}
+
+static void
 test_answer_began_then_lane_died(void **state)
 {
 	(void)state;
@@ -265,6 +279,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_many_leave_while_waiting),
 	    TEST(test_answer_began_then_lane_died),
+	    TEST(test_no_stream_where_one_was_asked),
 	    TEST(test_fallback),
 	    TEST(test_fallback_refused),
 	    TEST(test_no_fallback_for_client_faults),
