@@ -347,6 +347,10 @@ encode_bound(uint8_t type, const void *msg)
 	}
 	case MSG_SEAL:
 		return 20U * 1024U;
+	case MSG_EXCHANGE:
+		return 42U * 1024U;
+	case MSG_EXCHANGED:
+		return 20U * 1024U;
 	case MSG_USE:
 	case MSG_PLAN:
 	case MSG_APPEND:

@@ -137,7 +137,7 @@ static bool
 keeps_reference(const struct kept *k)
 {
 	return k->note.ref_seq != 0 &&
-	       (k->kind == NOTE_VOID || k->kind == NOTE_LEAK || k->kind == NOTE_ADMIN_FAILED);
+	       (k->kind == NOTE_VOID || k->kind == NOTE_LEAK || k->kind == NOTE_COMPLETE || k->kind == NOTE_ADMIN_FAILED);
 }
 
 static void
@@ -224,8 +224,10 @@ try_send(struct kept *k)
 	add_text(&m, ATTR_OPERATION, view_of(ids_operation(note->operation)));
 	add_text(&m, ATTR_MODEL, note->model);
 	add_text(&m, ATTR_REASON, reason);
+	add_num(&m, ATTR_UPSTREAM_STATUS, note->status);
 	add_num(&m, ATTR_COUNT, k->count > 1 ? k->count : 0);
 	add_num(&m, ATTR_SIGNAL, note->signal);
+	add_num(&m, ATTR_EXPIRES, note->expires_s);
 	return audit_link_append(link, &m, on_done, k);
 }
 

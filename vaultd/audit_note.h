@@ -25,6 +25,8 @@ enum note_kind {
 	NOTE_LEAK,
 	NOTE_SEALER_DIED,
 	NOTE_VOID,
+	NOTE_COMPLETE, // of a key use by the vault itself
+	NOTE_TOKEN,
 	NOTE_ADMIN_FAILED, // a change that was recorded and could not be made
 	NOTE_KIND_COUNT,
 };
@@ -41,6 +43,8 @@ struct note {
 	const char *code;
 	uint64_t operation; // 0: none
 	uint64_t signal;
+	uint64_t status; // HTTP, of the provider
+	uint64_t expires_s;
 	struct view model;  // cut to what a record takes
 	struct view reason; // likewise
 };

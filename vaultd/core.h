@@ -19,6 +19,8 @@ struct lane_ctl;
 struct gateways;
 struct admins;
 struct admin_change;
+struct exchanges;
+struct tokens;
 
 struct core {
 	struct event_base *base;
@@ -31,6 +33,8 @@ struct core {
 	struct audit_note *notes;
 	struct lane_ctl *lanes;
 	struct gateways *gateways;
+	struct exchanges *exchanges;
+	struct tokens *tokens;
 	struct admins *admins;
 	struct admin_change *change; // the one that is being recorded, or NULL
 

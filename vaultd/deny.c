@@ -23,6 +23,8 @@ static const struct {
     [DENY_BAD_HEADER] = {400, "bad_header"},
     [DENY_BAD_PARAM] = {400, "bad_param"},
     [DENY_BODY_TOO_LARGE] = {413, "body_too_large"},
+    [DENY_TOKEN_FAILED] = {502, "token_exchange_failed"},
+    [DENY_PROVIDER_AUTH] = {502, "provider_auth_failed"},
     [DENY_VAULT_BUSY] = {503, "vault_busy"},
 };
 

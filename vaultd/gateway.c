@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/use.h"
 
@@ -42,6 +43,7 @@ gone(struct gateway *gw)
 	*at = gw->next;
 	g->count--;
 	lane_ctl_gateway_gone(gw->core->lanes, gw->id);
+	exchange_gateway_gone(gw->core, gw->id);
 	plan_clear(&gw->plans);
 	link_free(gw->link);
 	gw->magic = 0;
@@ -123,6 +125,8 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 		return use_on_settle(gw, f);
 	case MSG_SEALER_OPEN:
 		return lane_ctl_on_open(gw, f);
+	case MSG_RELAY_FAILED:
+		return exchange_on_relay_failed(gw, f);
 	default:
 		return chan_reject(link_chan(l), "unexpected message");
 	}
@@ -175,6 +179,19 @@ gateway_by_id(struct gateways *g, uint64_t id)
 		if (gw->id == id)
 			return gw;
 	return NULL;
+}
+
+struct gateway *
+gateway_pick(struct gateways *g, uint64_t prefer, uint64_t avoid)
+{
+	struct gateway *best = NULL;
+	for (struct gateway *gw = g->first; gw != NULL; gw = gw->next) {
+		if (!gw->greeted || gw->id == avoid || !gateway_takes_sealers(gw))
+			continue;
+		if (best == NULL || gw->id == prefer)
+			best = gw;
+	}
+	return best;
 }
 
 size_t

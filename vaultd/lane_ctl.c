@@ -4,7 +4,6 @@
 #include "vaultd/lane_ctl.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,8 +11,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sock.h"
-#include "vaultd/audit_note.h"
-#include "vaultd/sealer_loop.h"
+#include "vaultd/exchange.h"
+#include "vaultd/lane_note.h"
 
 #define SLOTS	     1024U // live sealers and dead ones whose EXITED is still to come
 #define SEALER_MAGIC 0x7365616cU
@@ -130,21 +129,10 @@ cut(struct sealer *s, const char *reason)
 	s->ctl->starting -= !s->ready;
 }
 
-static bool
-is_attack_signal(uint64_t sig)
+static struct lane_note_who
+who_of(const struct sealer *s)
 {
-	return sig == SIGSYS || sig == SIGSEGV || sig == SIGBUS || sig == SIGILL ||
-	       sig == SIGABRT || sig == SIGFPE || sig == SIGTRAP;
-}
-
-static void
-note_sealer(struct sealer *s, enum note_kind kind, const struct note *given)
-{
-	struct note n = *given;
-	n.user = given->user == NULL ? "sealer" : given->user;
-	n.key_id = s->credential_id;
-	n.key_version = s->version;
-	audit_note_add(s->ctl->core->notes, kind, &n);
+	return (struct lane_note_who){s->ctl->core, s->id, s->credential_id, s->version};
 }
 
 static enum chan_status
@@ -153,30 +141,15 @@ on_exited(struct lane_ctl *c, struct link *l, const struct frame *f)
 	struct msg_exited m;
 	if (chan_decode(link_chan(l), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
+	if (m.sealer & EXCHANGE_SEALER) {
+		exchange_on_exited(c->core, &m);
+		return CHAN_OK;
+	}
 	struct sealer *s = find(c, m.sealer);
 	if (s == NULL)
 		return chan_reject(link_chan(l), "EXITED of an unknown sealer");
-	if (is_attack_signal(m.signal)) {
-		log_msg(LOG_ERROR,
-		    "sealer %llu of %s died by signal %llu: treat it as an attack on the "
-		    "provider's side of the connection",
-		    (unsigned long long)s->id, s->credential_id, (unsigned long long)m.signal);
-		note_sealer(s, NOTE_SEALER_DIED,
-		    &(struct note){.event = EVENT_SEALER_DIED,
-			.result = RESULT_FAILED,
-			.code = "attack_signal",
-			.signal = m.signal});
-	} else if (m.exit_code == SEALER_EXIT_GATEWAY) { // the sealer's log says how
-		note_sealer(s, NOTE_PEER_REJECTED,
-		    &(struct note){.event = EVENT_PEER_REJECTED,
-			.result = RESULT_DENIED,
-			.user = "gateway",
-			.code = "lane_protocol"});
-	} else if (m.exit_code != 0 || m.signal != 0) {
-		log_msg(LOG_WARN, "sealer %llu ended: exit code %llu, signal %llu",
-		    (unsigned long long)s->id, (unsigned long long)m.exit_code,
-		    (unsigned long long)m.signal);
-	}
+	struct lane_note_who who = who_of(s);
+	lane_note_exit(&who, &m);
 	cut(s, "died");
 	forget(s);
 	return CHAN_OK;
@@ -226,29 +199,8 @@ on_fault(struct sealer *s, const struct frame *f)
 	if (chan_decode(link_chan(s->link), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
 	drop_lane(s, m.lane);
-	struct note n = {.ref_seq = m.audit_seq, .result = RESULT_FAILED, .reason = m.detail};
-	switch (m.fault) {
-	case LANE_LEAK:
-		n.event = EVENT_KEY_LEAK_STOPPED;
-		n.code = "leak";
-		log_msg(LOG_ERROR, "an answer held the secret of %s: it was cut", s->credential_id);
-		note_sealer(s, NOTE_LEAK, &n);
-		break;
-	case LANE_TLS_FAILED:
-		n.event = EVENT_UPSTREAM_UNVERIFIED;
-		n.code = "tls_failed";
-		note_sealer(s, NOTE_UNVERIFIED, &n);
-		break;
-	case LANE_BODY_MISMATCH:
-	case LANE_PROTOCOL:
-		n.event = EVENT_PEER_REJECTED;
-		n.user = "gateway"; // it alone can cause these
-		n.code = m.fault == LANE_PROTOCOL ? "lane_protocol" : "body_mismatch";
-		note_sealer(s, NOTE_PEER_REJECTED, &n);
-		break;
-	default:
-		break; // an ordinary end
-	}
+	struct lane_note_who who = who_of(s);
+	lane_note_fault(&who, &m);
 	return CHAN_OK;
 }
 
@@ -277,17 +229,9 @@ on_sealer_close(void *cookie, struct link *l, enum chan_status why)
 {
 	struct sealer *s = cookie;
 	CHECK_OBJ(s, SEALER_MAGIC);
-	if (why == CHAN_REJECT) {
-		const char *reason = chan_reason(link_chan(l));
-		log_msg(LOG_ERROR, "sealer %llu broke the protocol: %s", (unsigned long long)s->id,
-		    reason);
-		note_sealer(s, NOTE_PEER_REJECTED,
-		    &(struct note){.event = EVENT_PEER_REJECTED,
-			.result = RESULT_DENIED,
-			.user = s->blame_gateway ? "gateway" : "sealer",
-			.code = "protocol",
-			.reason = view_of(reason)});
-	}
+	struct lane_note_who who = who_of(s);
+	if (why == CHAN_REJECT)
+		lane_note_rejected(&who, s->blame_gateway, chan_reason(link_chan(l)));
 	cut(s, "died");
 }
 
@@ -393,6 +337,18 @@ memory_left(const struct core *core, size_t quarters, size_t need)
 	return limit == 0 || (need < limit && secmem_used() < limit - need);
 }
 
+bool
+lane_ctl_memory_left(const struct core *core, size_t need)
+{
+	return memory_left(core, 3, need);
+}
+
+void
+lane_ctl_fork(struct lane_ctl *c, uint64_t sealer, const int fds[2])
+{
+	(void)link_send_fds(c->zygote, MSG_FORK, 0, &(struct msg_fork){.sealer = sealer}, fds, 2);
+}
+
 static bool
 open_sealer(
     struct gateway *gw, uint64_t request, uint64_t handle, const struct cred *cred, struct deny *d)
@@ -428,8 +384,7 @@ open_sealer(
 	c->slot[slot] = s;
 	c->live++;
 	c->starting++;
-	(void)link_send_fds(c->zygote, MSG_FORK, 0, &(struct msg_fork){.sealer = s->id},
-	    (const int[]){control[1], lanes[1]}, 2);
+	lane_ctl_fork(c, s->id, (const int[]){control[1], lanes[1]});
 	struct msg_sealer m = {.credential = handle, .sealer = s->id};
 	(void)link_send_fds(gw->link, MSG_SEALER, request, &m, &lanes[0], 1);
 	return true;

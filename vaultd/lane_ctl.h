@@ -51,6 +51,11 @@ void lane_ctl_settled_late(struct lane_ctl *c, uint64_t gateway, uint64_t audit_
 void lane_ctl_credential_changed(struct lane_ctl *c, uint64_t credential);
 void lane_ctl_gateway_gone(struct lane_ctl *c, uint64_t gateway);
 
+// For exchange.c, whose sealers are none of this table: has a sealer still room in secret
+// memory; fork one. Ownership of the descriptors (control end, lane end) passes.
+bool lane_ctl_memory_left(const struct core *core, size_t need) MUST_CHECK;
+void lane_ctl_fork(struct lane_ctl *c, uint64_t sealer, const int fds[2]);
+
 size_t lane_ctl_count(const struct lane_ctl *c);
 void lane_ctl_tick(struct lane_ctl *c);
 

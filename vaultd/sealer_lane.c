@@ -225,6 +225,8 @@ sealer_lane_body(struct sealer_lane *l, const uint8_t *p, size_t n)
 	CHECK_OBJ(l, LANE_MAGIC);
 	if (l->state != LANE_USABLE)
 		return reject(l, "BODY before LANE_READY");
+	if (l->env->exchange != NULL)
+		return reject(l, "BODY on the lane of an exchange");
 	if (n > l->body_left)
 		return reject(l, "BODY beyond the window");
 	if (n > SEALER_BODY_HELD_MAX - MIN(l->env->body_held, SEALER_BODY_HELD_MAX))
@@ -330,9 +332,53 @@ decrypt(struct sealer_lane *l, uint8_t *p, size_t *n_r)
 	return s;
 }
 
+// Exchange mode: nothing of it goes to the gateway.
+static enum sealer_lane_result
+take_answer(struct sealer_lane *l)
+{
+	struct sealer_exchange *x = l->env->exchange;
+	enum sealer_tls_status s = SEALER_TLS_OK;
+	while (s == SEALER_TLS_OK && sealer_buf_len(sealer_tls_out(l->tls)) < LANE_WINDOW) {
+		size_t n;
+		s = sealer_tls_read(l->tls, l->env->plain, SEALER_TLS_RECORD_MAX, &n);
+		bool done = sealer_exchange_feed(x, l->env->plain, n);
+		sodium_memzero(l->env->plain, n);
+		if (!done && s == SEALER_TLS_CLOSED)
+			done = sealer_exchange_eof(x);
+		emit_cipher(l);
+		if (done) {
+			struct msg_exchanged m;
+			sealer_exchange_result(x, &m);
+			l->env->port.to_core(l->env->port.cookie, MSG_EXCHANGED, &m);
+			return end(l, LANE_OK, "");
+		}
+	}
+	return s == SEALER_TLS_OK || s == SEALER_TLS_WANT ? SEALER_LANE_OK : end_by_tls(l, s);
+}
+
+SENSITIVE enum sealer_lane_result
+sealer_lane_exchange(struct sealer_lane *l, const struct msg_exchange *m)
+{
+	CHECK_OBJ(l, LANE_MAGIC);
+	if (l->state != LANE_USABLE)
+		return end(l, LANE_PROTOCOL, "exchanged before the lane was ready");
+	const uint8_t *head = (const uint8_t *)m->head.p, *body = (const uint8_t *)m->body.p;
+	enum sealer_tls_status s = sealer_tls_write(l->tls, head, m->head.len);
+	for (size_t at = 0; s == SEALER_TLS_OK && at < m->body.len; at += SEALER_TLS_RECORD_MAX) {
+		size_t n = MIN(m->body.len - at, SEALER_TLS_RECORD_MAX);
+		s = sealer_tls_write(l->tls, body + at, n);
+	}
+	if (s != SEALER_TLS_OK)
+		return end_by_tls(l, s);
+	emit_cipher(l);
+	return SEALER_LANE_OK;
+}
+
 static enum sealer_lane_result
 pump_answer(struct sealer_lane *l)
 {
+	if (l->env->exchange != NULL)
+		return take_answer(l);
 	uint8_t *p = l->env->plain + SEALER_SCAN_ROOM;
 	enum sealer_tls_status s = SEALER_TLS_OK;
 	// A provider that asks for key updates without end is not answered without end.

@@ -12,6 +12,7 @@
 
 #include "proto/msg.h"
 #include "vaultd/sealer_body.h"
+#include "vaultd/sealer_exchange.h"
 #include "vaultd/sealer_scan.h"
 #include "vaultd/sealer_tls.h"
 
@@ -29,8 +30,9 @@ struct sealer_env {
 	struct sealer_guard *guard;
 	struct sealer_port port;
 	uint8_t *scratch; // SEALER_TLS_RECORD_MAX bytes of secret memory
-	uint8_t *plain;	  // SEALER_PLAIN_CAP bytes of ordinary memory
+	uint8_t *plain;	  // SEALER_PLAIN_CAP bytes; in exchange mode of secret memory
 	size_t body_held; // body bytes that wait in all lanes together
+	struct sealer_exchange *exchange; // exchange mode: answers go there; else NULL
 };
 
 // Of all lanes together; each alone is bounded by its window.
@@ -62,6 +64,11 @@ void sealer_lane_eof(struct sealer_lane *l);
 // must have been checked. GONE: the body does not match.
 enum sealer_lane_result sealer_lane_seal(
     struct sealer_lane *l, const struct msg_seal *m) MUST_CHECK;
+
+// Exchange mode: encrypts a request of the vault itself. The answer goes to the core as
+// EXCHANGED. GONE: the lane was not ready.
+enum sealer_lane_result sealer_lane_exchange(
+    struct sealer_lane *l, const struct msg_exchange *m) MUST_CHECK;
 
 // Does what input and windows allow: handshake, body, answer. OK or GONE.
 enum sealer_lane_result sealer_lane_run(struct sealer_lane *l) MUST_CHECK;

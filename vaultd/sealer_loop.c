@@ -44,6 +44,8 @@ struct loop {
 	struct ended ended[ENDED_MAX]; // a ring
 	size_t ended_next;
 	bool configured;
+	bool opened;	       // exchange mode: the only lane was opened
+	uint64_t only;	       // its id
 	bool lanes_waiting;    // frames of the gateway are in the buffer, not yet taken
 	enum sealer_exit exit; // of the last failure
 };
@@ -157,6 +159,13 @@ on_config(struct loop *p, const struct frame *f)
 		p->exit = SEALER_EXIT_CONFIG;
 		return CHAN_EOF;
 	}
+	if (m.exchange) {
+		free(p->env.plain);
+		p->env.plain = secmem_alloc(SEALER_PLAIN_CAP);
+		p->env.exchange = sealer_exchange_new();
+		if (p->env.plain == NULL || p->env.exchange == NULL)
+			BUG("SEALER_SECMEM_SIZE is too small");
+	}
 	p->configured = true;
 	chan_set_state(p->control, CHANNEL_READY);
 	to_core(p, MSG_SEALER_READY, &(struct msg_empty){0});
@@ -215,7 +224,7 @@ on_seal(struct loop *p, const struct frame *f)
 	struct msg_seal m;
 	if (chan_decode(p->control, f, &m) != CHAN_OK)
 		return CHAN_REJECT;
-	if (!seal_is_sound(&m))
+	if (p->env.exchange != NULL || !seal_is_sound(&m))
 		return chan_reject(p->control, "SEAL with an impossible head or span");
 	struct sealer_lane *l = sealer_table_find(p->table, m.lane);
 	if (l == NULL) {
@@ -230,6 +239,18 @@ on_seal(struct loop *p, const struct frame *f)
 	return lane_result(p, l, sealer_lane_seal(l, &m));
 }
 
+static enum chan_status
+on_exchange(struct loop *p, const struct frame *f)
+{
+	struct msg_exchange m;
+	if (chan_decode(p->control, f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	if (p->env.exchange == NULL || sealer_exchange_begin(p->env.exchange, m.format) != 0)
+		return chan_reject(p->control, "EXCHANGE that this sealer cannot make");
+	struct sealer_lane *l = sealer_table_find(p->table, p->only);
+	return l == NULL ? CHAN_OK : lane_result(p, l, sealer_lane_exchange(l, &m));
+}
+
 // --- lanes ---------------------------------------------------------------------
 
 static enum chan_status
@@ -237,6 +258,10 @@ on_open(struct loop *p, uint64_t id)
 {
 	if (sealer_table_find(p->table, id) != NULL)
 		return chan_reject(p->lanes, "LANE_OPEN of an open lane");
+	if (p->env.exchange != NULL && p->opened)
+		return chan_reject(p->lanes, "a second lane for an exchange");
+	p->opened = true;
+	p->only = id;
 	if (sealer_table_count(p->table) == SEALER_LANES_MAX)
 		return chan_reject(p->lanes, "too many lanes");
 	struct sealer_lane *l = sealer_lane_new(&p->env, id);
@@ -290,7 +315,9 @@ on_lane_frame(struct loop *p, const struct frame *f)
 static enum chan_status
 on_control_frame(struct loop *p, const struct frame *f)
 {
-	return f->type == MSG_SEAL ? on_seal(p, f) : on_config(p, f);
+	return f->type == MSG_SEAL	 ? on_seal(p, f)
+	       : f->type == MSG_EXCHANGE ? on_exchange(p, f)
+					 : on_config(p, f);
 }
 
 static enum chan_status
@@ -402,7 +429,11 @@ tear_down(struct loop *p)
 	sealer_guard_free(p->env.guard);
 	sealer_tls_ctx_free(p->env.tls);
 	secmem_free(p->env.scratch);
-	free(p->env.plain);
+	if (p->env.exchange != NULL)
+		secmem_free(p->env.plain);
+	else
+		free(p->env.plain);
+	sealer_exchange_free(p->env.exchange);
 	chan_free(p->control);
 	chan_free(p->lanes);
 }

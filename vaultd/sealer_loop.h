@@ -18,8 +18,8 @@ enum sealer_exit {
 };
 
 // Secret memory that a sealer needs: two control buffers, one record of scratch,
-// the scanner's keys.
-#define SEALER_SECMEM_SIZE (192U * 1024U)
+// the scanner's keys; in exchange mode one record and the answer.
+#define SEALER_SECMEM_SIZE (384U * 1024U)
 
 // Takes ownership of both descriptors; secmem_init() has been called. Returns when
 // either channel ends.

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests to AWS STS, built from fields: GetSessionToken. Pure computation over the
+// caller's secret memory. Sources: STS API reference 2011-06-15; AWS IAM User Guide,
+// "Managing AWS STS in an AWS Region".
+#ifndef VAULTD_STS_H
+#define VAULTD_STS_H
+
+#include "vaultd/head.h"
+
+// A constant with the region in it; never data. False: no region.
+bool sts_host(const char *region, char host[254]) MUST_CHECK;
+
+struct sts_request {
+	struct view region;
+	struct view access_key_id;
+	const struct secret *secret;
+	uint64_t duration_s; // 900..129600
+	uint64_t now_s;	     // of the provider's clock
+};
+
+// Head and body into w and m_r. -1: the secret is longer than any of AWS.
+int sts_session(
+    struct head_work *w, const struct sts_request *r, struct msg_exchange *m_r) MUST_CHECK;
+
+#endif
