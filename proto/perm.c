@@ -14,6 +14,7 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_USE] = READY,
 	    [MSG_SETTLE] = READY,
 	    [MSG_SEALER_OPEN] = READY,
+	    [MSG_RELAY_FAILED] = READY,
 	},
     [ROLE_ADMIN_AT_CORE] =
 	{
@@ -37,6 +38,7 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_SEALER_READY] = NEW,
 	    [MSG_LANE_VERIFIED] = READY,
 	    [MSG_LANE_FAULT] = READY,
+	    [MSG_EXCHANGED] = READY,
 	},
     [ROLE_CORE_AT_GATEWAY] =
 	{
@@ -46,6 +48,7 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_GO] = READY,
 	    [MSG_SEALER] = READY,
 	    [MSG_SEALER_GONE] = READY,
+	    [MSG_RELAY] = READY,
 	    [MSG_CATALOGUE_BEGIN] = READY,
 	    [MSG_CATALOGUE_HOST] = READY,
 	    [MSG_CATALOGUE_OP] = READY,
@@ -75,6 +78,7 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	{
 	    [MSG_SEALER_CONFIG] = NEW,
 	    [MSG_SEAL] = READY,
+	    [MSG_EXCHANGE] = READY,
 	},
     [ROLE_GATEWAY_AT_SEALER] =
 	{

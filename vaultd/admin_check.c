@@ -160,6 +160,12 @@ check_ca(const struct msg_credential_put *put, struct admin_error *e)
 // --- secret ------------------------------------------------------------------------
 
 static bool
+signs(const struct msg_credential_put *put)
+{
+	return put->auth == AUTH_SIGV4 || put->auth == AUTH_STS_SESSION;
+}
+
+static bool
 check_secret_text(const struct msg_credential_put *put, struct admin_error *e)
 {
 	struct view s = put->secret;
@@ -180,7 +186,7 @@ check_secret_text(const struct msg_credential_put *put, struct admin_error *e)
 	    !has_prefix(s, "sk-ant-"))
 		return admin_check_fail(e, "bad_secret",
 		    "This does not look like an Anthropic key (sk-ant-): use --provider openai?");
-	if (put->auth == AUTH_SIGV4 && (has_prefix(s, "AKIA") || has_prefix(s, "ASIA")))
+	if (signs(put) && (has_prefix(s, "AKIA") || has_prefix(s, "ASIA")))
 		return admin_check_fail(e, "bad_secret",
 		    "This is the access key id; the secret access key is wanted here.");
 	return true;
@@ -190,7 +196,7 @@ static bool
 check_aws(const struct msg_credential_put *put, struct admin_error *e)
 {
 	struct view id = put->access_key_id;
-	if (put->auth != AUTH_SIGV4) {
+	if (!signs(put)) {
 		if (id.len != 0 || put->session_token.len != 0)
 			return admin_check_fail(e, "bad_access_key",
 			    "An access key id or session token belongs to a bedrock credential "
@@ -205,6 +211,12 @@ check_aws(const struct msg_credential_put *put, struct admin_error *e)
 		return admin_check_fail(e, "bad_access_key",
 		    "A bedrock credential needs its access key id, such as --access-key-id "
 		    "AKIAIOSFODNN7EXAMPLE.");
+	// STS gives sessions to long-term keys only.
+	if (put->auth == AUTH_STS_SESSION &&
+	    (!has_prefix(id, "AKIA") || put->session_token.len != 0))
+		return admin_check_fail(e, "bad_access_key",
+		    "Sessions are made of the long-term key of an IAM user: its access key id "
+		    "begins with AKIA, and it has no session token.");
 	if (!visible(put->session_token))
 		return admin_check_fail(e, "bad_session_token",
 		    "The session token holds a space or a line end: paste it again, alone.");

@@ -137,7 +137,8 @@ static bool
 keeps_reference(const struct kept *k)
 {
 	return k->note.ref_seq != 0 &&
-	       (k->kind == NOTE_VOID || k->kind == NOTE_LEAK || k->kind == NOTE_COMPLETE || k->kind == NOTE_ADMIN_FAILED);
+	       (k->kind == NOTE_VOID || k->kind == NOTE_LEAK || k->kind == NOTE_COMPLETE ||
+		   k->kind == NOTE_ADMIN_FAILED);
 }
 
 static void

@@ -76,7 +76,7 @@ catalogue_auth_allowed(uint64_t provider, uint64_t auth)
 	case PROVIDER_OPENAI_COMPATIBLE:
 		return auth == AUTH_BEARER || auth == AUTH_API_KEY;
 	case PROVIDER_BEDROCK:
-		return auth == AUTH_BEARER || auth == AUTH_SIGV4;
+		return auth == AUTH_BEARER || auth == AUTH_SIGV4 || auth == AUTH_STS_SESSION;
 	default:
 		return false;
 	}

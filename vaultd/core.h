@@ -21,6 +21,7 @@ struct admins;
 struct admin_change;
 struct exchanges;
 struct tokens;
+struct use_wait;
 
 struct core {
 	struct event_base *base;
@@ -35,6 +36,7 @@ struct core {
 	struct gateways *gateways;
 	struct exchanges *exchanges;
 	struct tokens *tokens;
+	struct use_wait *waiting; // USEs that wait for a token
 	struct admins *admins;
 	struct admin_change *change; // the one that is being recorded, or NULL
 

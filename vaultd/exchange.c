@@ -183,8 +183,7 @@ on_intent(void *cookie, enum audit_outcome o, uint64_t seq, struct view code)
 {
 	struct intent *i = cookie;
 	struct exchange *x = find(i->core, i->sealer);
-	const struct cred *c =
-	    x == NULL ? NULL : cred_by_handle(i->core->creds, x->r.credential);
+	const struct cred *c = x == NULL ? NULL : cred_by_handle(i->core->creds, x->r.credential);
 	(void)code;
 	if (o == AUDIT_DURABLE && (x == NULL || x->phase != RECORDING)) {
 		audit_note_add(i->core->notes, NOTE_VOID,
@@ -246,6 +245,7 @@ record(struct exchange *x)
 // --- opening -------------------------------------------------------------------------
 
 static const char *open_sealer(struct exchange *x, struct gateway *gw);
+static void on_timer(evutil_socket_t fd, short what, void *arg);
 
 // The worker cannot relay: another one, once, while no key was used.
 static void
@@ -258,22 +258,26 @@ relay_lost(struct exchange *x, const char *code, const char *message)
 		fail(x, code, message);
 		return;
 	}
-	// The old sealer keeps a structure of its own until it has ended.
-	struct exchange *old = base_calloc(1, sizeof(*old));
-	*old = *x;
-	old->phase = ENDED;
-	old->link = NULL;
-	old->timer = event_new(x->core->base, -1, 0, NULL, NULL);
-	BUG_IF(old->timer == NULL);
-	old->next = x->next;
-	x->next = old;
-	x->core->exchanges->ended++;
+	uint64_t old_sealer = x->sealer;
 	link_free(x->link);
 	x->link = NULL;
 	x->second = true;
 	const char *why = open_sealer(x, gw);
-	if (why != NULL)
+	if (why != NULL) {
 		fail(x, "vault_busy", why);
+		return;
+	}
+	// The old sealer keeps a structure of its own until it has ended.
+	struct exchange *old = base_calloc(1, sizeof(*old));
+	*old = *x;
+	old->sealer = old_sealer;
+	old->phase = ENDED;
+	old->link = NULL;
+	old->timer = event_new(x->core->base, -1, 0, on_timer, old);
+	BUG_IF(old->timer == NULL);
+	old->next = x->next;
+	x->next = old;
+	x->core->exchanges->ended++;
 }
 
 static enum chan_status

@@ -4,6 +4,7 @@
 #ifndef VAULTD_EXCHANGE_TOKEN_H
 #define VAULTD_EXCHANGE_TOKEN_H
 
+#include "vaultd/core.h"
 #include "vaultd/cred.h"
 #include "vaultd/deny.h"
 

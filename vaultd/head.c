@@ -143,6 +143,12 @@ add_client_headers(struct fields *fs, const struct head_request *r, bool signed_
 	}
 }
 
+static bool
+signs(const struct cred *c)
+{
+	return c->auth == AUTH_SIGV4 || c->auth == AUTH_STS_SESSION;
+}
+
 static void
 collect(struct fields *fs, struct head_work *w, const struct head_request *r)
 {
@@ -154,7 +160,7 @@ collect(struct fields *fs, struct head_work *w, const struct head_request *r)
 	if (catalogue_serves(r->op, PROVIDER_ANTHROPIC) && !has(r->use, HEADER_ANTHROPIC_VERSION))
 		add(fs, "anthropic-version", VIEW("2023-06-01"));
 	add_client_headers(fs, r, true);
-	if (r->cred->auth == AUTH_SIGV4) {
+	if (signs(r->cred)) {
 		add(fs, "x-amz-date", (struct view){w->date, sizeof(w->date)});
 		add(fs, "x-amz-content-sha256", (struct view){w->body_hex, sizeof(w->body_hex)});
 	}
@@ -204,7 +210,8 @@ put_sigv4(struct text *t, struct head_work *w, const struct head_request *r,
 	struct sigv4_scope scope = {.date = {w->date, sizeof(w->date)},
 	    .region = view_of(r->cred->region),
 	    .service = VIEW("bedrock"),
-	    .access_key_id = view_of(r->cred->access_key_id)};
+	    .access_key_id =
+		r->access_key_id.len != 0 ? r->access_key_id : view_of(r->cred->access_key_id)};
 	if (sigv4_sign(&w->sig, &req, &scope, r->secret, signature) != 0)
 		return -1;
 	if (r->token->len != 0) {
@@ -239,6 +246,7 @@ put_auth(struct text *t, struct head_work *w, const struct head_request *r, cons
 		put_secret(t, b, r->secret);
 		return 0;
 	case AUTH_SIGV4:
+	case AUTH_STS_SESSION:
 		return put_sigv4(t, w, r, fs, b);
 	default:
 		BUG("credential without an auth scheme");

@@ -38,6 +38,7 @@ struct head_request {
 	const struct msg_use *use;
 	const struct secret *secret;
 	const struct secret *token; // empty if none
+	struct view access_key_id;  // SigV4: of a temporary secret; empty: the credential's
 	uint64_t now_s;
 };
 

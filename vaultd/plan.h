@@ -24,6 +24,7 @@ struct plan {
 	size_t next;	 // attempt that may be used now
 	bool in_flight;	 // an intent is on its way to auditd: the plan stays
 	bool used;	 // at least one attempt was released
+	bool reopened;	 // an attempt came again with another token
 	uint64_t sealer; // of the newest use
 	uint64_t lane;
 	uint64_t audit_seq;

@@ -22,10 +22,12 @@
 #include "vaultd/admin.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/exchange.h"
 #include "vaultd/gateway.h"
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/self_test.h"
+#include "vaultd/token.h"
 #include "vaultd/unlock.h"
 
 #define SECRET_KIB_DEFAULT 4096U
@@ -339,6 +341,8 @@ role_serve(
 	core->notes = audit_note_new(core);
 	core->audit = audit_link_new(core, o->new_audit_log);
 	core->gateways = gateway_set_new(core);
+	core->exchanges = exchange_set_new(core);
+	core->tokens = token_set_new(core->seal);
 	core->admins = admin_set_new(core);
 	core->lanes = lane_ctl_new(core, zygote);
 	listen_on(core, s->gateway, "gateway", o->gateway_uid, false);

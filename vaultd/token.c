@@ -168,7 +168,8 @@ token_fail(struct tokens *t, uint64_t credential, uint64_t version, enum deny_ki
 	if (k->version != version)
 		return;
 	k->fetching = false;
-	uint64_t wait = MIN((uint64_t)TOKEN_BACKOFF_S << MIN(k->failures, 10U), TOKEN_BACKOFF_MAX_S);
+	uint64_t wait =
+	    MIN((uint64_t)TOKEN_BACKOFF_S << MIN(k->failures, 10U), TOKEN_BACKOFF_MAX_S);
 	k->failures++;
 	k->retry_s = now_s + wait;
 	k->kind = kind;

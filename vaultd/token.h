@@ -15,10 +15,10 @@
 #include "vaultd/deny.h"
 #include "vaultd/seal.h"
 
-#define TOKEN_BACKOFF_S	    2U	 // after the first failure; doubles
+#define TOKEN_BACKOFF_S	    2U // after the first failure; doubles
 #define TOKEN_BACKOFF_MAX_S 300U
-#define TOKEN_MARGIN_S	    30U  // this close to its end it counts as expired
-#define TOKEN_DROP_S	    30U  // a younger one is not given up on a gateway's word
+#define TOKEN_MARGIN_S	    30U	 // this close to its end it counts as expired
+#define TOKEN_DROP_S	    30U	 // a younger one is not given up on a gateway's word
 #define TOKEN_SKEW_MAX_S    900U // clocks further apart are not believed
 
 enum token_state {
@@ -47,8 +47,8 @@ enum token_state token_ask(
     struct tokens *t, uint64_t credential, uint64_t version, uint64_t now_s) MUST_CHECK;
 
 // -1: secret memory is full. Results of a fetch for an older version are dropped.
-int token_put(struct tokens *t, uint64_t credential, uint64_t version,
-    const struct token_value *v, uint64_t now_s) MUST_CHECK;
+int token_put(struct tokens *t, uint64_t credential, uint64_t version, const struct token_value *v,
+    uint64_t now_s) MUST_CHECK;
 void token_fail(struct tokens *t, uint64_t credential, uint64_t version, enum deny_kind kind,
     const char *message, uint64_t now_s);
 // The reason of a TOKEN_BROKEN.

@@ -9,8 +9,11 @@
 #include "common/clock.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/exchange_token.h"
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
+#include "vaultd/token.h"
+#include "vaultd/use_wait.h"
 
 #define PENDING_MAGIC 0x75736570U
 
@@ -270,6 +273,37 @@ begin_use(struct gateway *gw, struct plan *p, struct cred *c, const struct frame
 	return true;
 }
 
+// Whether the use goes on now: it has what it needs, or waits for it, or is refused.
+static enum exchange_token_want
+token_want(struct gateway *gw, struct plan *p, const struct cred *c, const struct frame *f,
+    const struct msg_use *m, struct deny *d)
+{
+	enum exchange_token_want w = EXCHANGE_TOKEN_GO;
+	if (exchange_token_needed(c))
+		w = exchange_token_want(gw->core, c, gw->id, d);
+	if (w == EXCHANGE_TOKEN_WAIT) {
+		p->in_flight = true;
+		use_wait_add(gw, f, p->choice.handle[p->next], m->sealer, m->lane);
+	}
+	return w;
+}
+
+// After "expired" the same attempt may come once more, with another token.
+static void
+reopen(struct gateway *gw, struct plan *p, const struct msg_use *m)
+{
+	if (p->in_flight || p->reopened || m->previous_class != CLASS_EXPIRED || p->next == 0 ||
+	    m->attempt + 1 != p->next)
+		return;
+	uint64_t handle = p->choice.handle[m->attempt];
+	const struct cred *c = cred_by_handle(gw->core->creds, handle);
+	if (c == NULL || !exchange_token_needed(c))
+		return;
+	(void)token_drop(gw->core->tokens, handle, clock_wall_ns() / 1000000000U);
+	p->reopened = true;
+	p->next--;
+}
+
 // A refused attempt is spent, so that the gateway can go on with the next one;
 // only the wrong lane may be corrected.
 static void
@@ -302,6 +336,7 @@ use_on_use(struct gateway *gw, const struct frame *f)
 	}
 	about = (struct subject){.vkey = p->vkey, .operation = p->op->id, .model = plan_model(p)};
 	struct policy_request r = {.vkey = p->vkey, .op = p->op, .model = plan_model(p)};
+	reopen(gw, p, &m);
 	if (check_attempt(p, &m, &d)) {
 		uint64_t handle = p->choice.handle[p->next];
 		struct cred *c = cred_by_handle(core->creds, handle);
@@ -309,8 +344,12 @@ use_on_use(struct gateway *gw, const struct frame *f)
 		if (policy_recheck(&r, c, &d) &&
 		    lane_ctl_check(core->lanes, gw->id, m.sealer, m.lane, handle, c->version, &d) &&
 		    head_check(p->op, &m, &d) && check_rates(p->vkey, c, &d) &&
-		    audit_up(core, &d) && begin_use(gw, p, c, f, &m, &d))
-			return CHAN_OK;
+		    audit_up(core, &d)) {
+			enum exchange_token_want w = token_want(gw, p, c, f, &m, &d);
+			if (w == EXCHANGE_TOKEN_WAIT ||
+			    (w == EXCHANGE_TOKEN_GO && begin_use(gw, p, c, f, &m, &d)))
+				return CHAN_OK;
+		}
 	}
 	refuse(gw, f->id, &d, &about);
 	if (!p->in_flight)
@@ -330,7 +369,12 @@ release(struct pending *u, const struct plan *p, const struct cred *c, const str
 	struct secret secret, token;
 	struct head_built b;
 	bool ok = false;
-	if (cred_open_secret(core->creds, c, &secret, &token) != 0)
+	struct view access_key_id = view_of(c->access_key_id);
+	uint64_t now_s = clock_wall_ns() / 1000000000U;
+	int r_open = exchange_token_needed(c) ? token_open(core->tokens, u->credential, c->version,
+						    now_s, &secret, &token, &access_key_id)
+					      : cred_open_secret(core->creds, c, &secret, &token);
+	if (r_open != 0)
 		return deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
 	struct head_request r = {.op = p->op,
 	    .cred = c,
@@ -338,7 +382,8 @@ release(struct pending *u, const struct plan *p, const struct cred *c, const str
 	    .use = m,
 	    .secret = &secret,
 	    .token = &token,
-	    .now_s = clock_wall_ns() / 1000000000U};
+	    .access_key_id = access_key_id,
+	    .now_s = exchange_token_time(core, c)};
 	if (head_build(core->work, &r, &b) != 0) {
 		deny_set(d, DENY_BAD_HEADER, "The request's header values are too long together.");
 	} else {

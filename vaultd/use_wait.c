@@ -32,16 +32,15 @@ use_wait_add(
 	memcpy(w->payload, f->payload, f->len);
 	w->frame.payload = w->payload;
 	lane_ctl_hold(gw->core->lanes, sealer, lane, f->id);
-	struct use_wait **at = &gw->core->waiting;
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = w;
+	w->next = gw->core->waiting;
+	gw->core->waiting = w;
 }
 
+// The newest is first in core->waiting, the oldest in what this returns.
 static struct use_wait *
 take(struct core *core, uint64_t credential)
 {
-	struct use_wait *list = NULL, **end = &list, **at = &core->waiting;
+	struct use_wait *list = NULL, **at = &core->waiting;
 	while (*at != NULL) {
 		struct use_wait *w = *at;
 		if (w->credential != credential) {
@@ -49,9 +48,8 @@ take(struct core *core, uint64_t credential)
 			continue;
 		}
 		*at = w->next;
-		w->next = NULL;
-		*end = w;
-		end = &w->next;
+		w->next = list;
+		list = w;
 	}
 	return list;
 }
