@@ -11,6 +11,7 @@
 #include "gatewayd/exchange.h"
 #include "gatewayd/pool.h"
 #include "gatewayd/plans.h"
+#include "gatewayd/relay.h"
 #include "proto/link.h"
 
 #define REDIAL_MS 100
@@ -165,6 +166,19 @@ on_gone(struct vault *v, struct link *l, const struct frame *f)
 }
 
 static enum chan_status
+on_relay(struct vault *v, struct link *l, const struct frame *f)
+{
+	struct msg_relay m;
+	int fd = chan_take_fd(link_chan(l));
+	enum chan_status s = chan_decode(link_chan(l), f, &m);
+	if (s == CHAN_OK)
+		relay_start(v->w, &m, fd);
+	else if (fd >= 0)
+		close(fd);
+	return s;
+}
+
+static enum chan_status
 on_catalogue(struct vault *v, struct link *l, const struct frame *f)
 {
 	union msg_any m;
@@ -191,6 +205,8 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 		return on_sealer(v, l, f);
 	case MSG_SEALER_GONE:
 		return on_gone(v, l, f);
+	case MSG_RELAY:
+		return on_relay(v, l, f);
 	case MSG_CATALOGUE_BEGIN:
 	case MSG_CATALOGUE_HOST:
 	case MSG_CATALOGUE_OP:
@@ -294,6 +310,15 @@ vault_sealer_open(struct vault *v, uint64_t credential)
 	idmap_put(&v->opens, id, o);
 	link_send(
 	    v->link, MSG_SEALER_OPEN, id, &(struct msg_sealer_open){.credential = credential});
+}
+
+void
+vault_relay_failed(struct vault *v, uint64_t sealer, const char *code, const char *message)
+{
+	struct msg_relay_failed m = {
+	    .sealer = sealer, .code = view_of(code), .message = view_of(message)};
+	if (v->ready)
+		link_send(v->link, MSG_RELAY_FAILED, 0, &m);
 }
 
 void
