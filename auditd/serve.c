@@ -170,8 +170,7 @@ may_append(enum role from, uint64_t event)
 		       event == EVENT_CLIENT_DENIED;
 	// The vault speaks for itself: not for the gateway, and not for this daemon.
 	return ids_event(event) != NULL && event >= EVENT_KEY_INTENT &&
-	       event != EVENT_KEY_COMPLETE && event != EVENT_INTENT_ORPHAN &&
-	       event != EVENT_GATEWAY_START;
+	       event != EVENT_INTENT_ORPHAN && event != EVENT_GATEWAY_START;
 }
 
 static enum chan_status

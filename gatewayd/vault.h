@@ -25,9 +25,9 @@ void vault_forget(struct vault *v, uint64_t id); // an id of a dead channel is f
 void vault_sealer_open(struct vault *v, uint64_t credential);
 
 // id: that of the AUTHORIZE. Does nothing when down.
-// An exchange of the vault that cannot be relayed.
-void vault_relay_failed(
-    struct vault *v, uint64_t sealer, const char *code, const char *message);
 void vault_settle(struct vault *v, uint64_t id, const struct msg_settle *m);
+
+// An exchange of the vault that cannot be relayed.
+void vault_relay_failed(struct vault *v, uint64_t sealer, const char *code, const char *message);
 
 #endif

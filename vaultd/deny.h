@@ -21,9 +21,9 @@ enum deny_kind {
 	DENY_BAD_HEADER,	    // 400
 	DENY_BAD_PARAM,		    // 400
 	DENY_BODY_TOO_LARGE,	    // 413
-	DENY_VAULT_BUSY,	    // 503
 	DENY_TOKEN_FAILED,	    // 502: no temporary credential could be had
 	DENY_PROVIDER_AUTH,	    // 502: because the provider refused the stored one
+	DENY_VAULT_BUSY,	    // 503
 	DENY_COUNT,
 };
 

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions of AWS STS through the whole stack: the simulated STS and Bedrock check every signature; neither the stored
+key nor a temporary one is in any process's memory, nor in files and logs."""
+
+import json
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+
+import tap  # noqa: E402
+
+try:
+    from providers import ProviderStack  # noqa: E402
+except ImportError as e:
+    tap.skip_all("the simulators need `bash mk/deps.sh check`: %s" % e)
+
+import memscan  # noqa: E402
+import stack  # noqa: E402
+from sp_proto import NUM  # noqa: E402
+from tap import case  # noqa: E402
+
+BODY = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
+MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+PATH = "/model/%s/converse" % MODEL.replace(":", "%3A")
+
+
+def put(s, name, key, **more):
+    r = s.admin("CREDENTIAL_PUT", **dict(dict(
+        name=name, expect_version=0, provider=NUM["PROVIDER_BEDROCK"], auth=NUM["AUTH_STS_SESSION"], region="us-east-1",
+        access_key_id=key.access_key_id, secret=key.secret, ca_pem=s.sim.ca_pem(), workspace="sessions", enabled=True), **more))
+    assert r[-1][0] == "DONE", r
+    r = s.admin("VKEY_ISSUE", name=name, workspace="sessions", credential=[dict(name=name)], model=[])
+    assert r[-1][0] == "VKEY_ISSUED", r
+    return r[-1][2]["key"]
+
+
+def many(s, vkey, count, threads):
+    got, lock = [], threading.Lock()
+
+    def run():
+        for _ in range(count // threads):
+            a = s.post(PATH, BODY, key=vkey, timeout=30)
+            with lock:
+                got.append(a)
+    t = [threading.Thread(target=run) for _ in range(threads)]
+    for x in t:
+        x.start()
+    for x in t:
+        x.join()
+    return got
+
+
+hunted = []
+
+
+def secrets_of(world):
+    out = []
+    for k in list(hunted):
+        out.append(k.secret)
+        if k.session:
+            out.append(k.session)
+    return out
+
+
+def scan(s, scanner, roles):
+    bad, n, read = [], 0, 0
+    pids = s.pids()
+    for role in roles:
+        for pid in pids.get(role, []):
+            hits, r, _ = scanner.process(pid)
+            n, read = n + 1, read + r
+            bad += [(role, pid, h[1]) for h in hits]
+    return bad, n, read
+
+
+def main():
+    with ProviderStack() as s:
+        w = s.sim.world
+        plain = w.add_aws
+
+        def add_aws(prefix="AKIA", session=None, expires=None, source=""):
+            """Keys and sessions that the scanner can tell from chance."""
+            k = plain(prefix, session and memscan.canary("FwoGZXIvYXdz"), expires, source)
+            k.secret = memscan.canary("")
+            hunted.append(k)
+            return k
+        w.add_aws, hunted[:] = add_aws, []
+        key = w.add_aws()
+        vkey = put(s, "session", key)
+        with case("64 requests by 32 clients: every one is served, STS is asked once"):
+            got = many(s, vkey, 64, 32)
+            assert [a.status for a in got] == [200] * 64, [a for a in got if a.status != 200][:2]
+            assert len(w.asked("sts.us-east-1")) == 1, len(w.asked("sts."))
+        with case("Bedrock never saw the stored key, nor did the client see any"):
+            asked = [r for r in w.asked("bedrock-runtime.us-east-1") if r.target.startswith("/model/us.anthropic")]
+            assert len(asked) >= 64 and all(key.access_key_id not in r.header("authorization") for r in asked)
+            assert not any(x.encode() in a.body for a in got for x in secrets_of(w))
+        with case("the audit trail has the exchange: intent, completion, refresh"):
+            r = s.wait_audit(lambda r: r.get("event") == "token.refreshed")
+            assert r, "no token.refreshed"
+            text = json.dumps(s.audit())
+            assert "sts-get-session-token" in text and "sts.us-east-1.amazonaws.com" in text
+        with case("a session that Bedrock calls expired is not the client's trouble for long"):
+            w.order("bedrock-runtime.us-east-1", "expired")
+            first = s.post(PATH, BODY, key=vkey)
+            assert first.status in (200, 502), first
+            assert s.post(PATH, BODY, key=vkey).status == 200
+        bad_key = w.add_aws()
+        bad_key.secret, right = "x" * 40, bad_key.secret
+        refused = put(s, "refused", bad_key)
+        bad_key.secret = right
+        with case("a wrong key: 502 with the provider's reason, and STS is not asked for every request"):
+            n = len(w.asked("sts."))
+            a = [s.post(PATH, BODY, key=refused) for _ in range(20)]
+            assert {x.status for x in a} == {502} and b"SignatureDoesNotMatch" in a[0].body, a[0]
+            assert len(w.asked("sts.")) <= n + 2, len(w.asked("sts.")) - n
+        other = w.add_aws()
+        with case("an unreachable STS: 502, and others are served"):
+            vk = put(s, "far", other, region="sa-east-1")
+            t = time.monotonic()
+            a = s.post(PATH, BODY, key=vk, timeout=30)
+            assert a.status in (502, 503, 504) and time.monotonic() - t < 20, a
+            assert s.post(PATH, BODY, key=vkey).status == 200
+        with case("the vault starts again and fetches a new session"):
+            n = len(w.asked("sts.us-east-1"))
+            os.kill(s.pid("core"), 15)
+            end = time.monotonic() + 15
+            while True:
+                try:
+                    if s.post(PATH, BODY, key=vkey).status == 200:
+                        break
+                except OSError:
+                    pass
+                assert time.monotonic() < end
+                time.sleep(0.2)
+            assert len(w.asked("sts.us-east-1")) == n + 1
+        if os.geteuid() != 0 or stack.MEMORY_FACTOR > 1:
+            tap.note("memory is not scanned: needs root and no sanitizer")
+        else:
+            scanner = memscan.Scanner(secrets_of(w))
+            roles = ("worker", "master", "up", "auditd", "core", "zygote", "sealer")
+            with case("0 hits for %d stored and temporary secrets in every process" % len(secrets_of(w))):
+                bad, n, read = scan(s, scanner, roles)
+                assert not bad and n > 5 and read > 1000000, (bad[:6], n, read)
+            with case("0 hits while sessions are fetched"):
+                keys = [w.add_aws() for _ in range(6)]
+                vkeys = [put(s, "more-%d" % i, k) for i, k in enumerate(keys)]
+                scanner = memscan.Scanner(secrets_of(w))
+                t = threading.Thread(target=lambda: [s.post(PATH, BODY, key=k) for k in vkeys for _ in range(3)])
+                t.start()
+                bad = []
+                while t.is_alive():
+                    bad += scan(s, scanner, ("worker", "master", "auditd", "core", "zygote"))[0]
+                t.join()
+                bad += scan(s, memscan.Scanner(secrets_of(w)), roles)[0]
+                assert not bad, bad[:6]
+            with case("0 hits in files and logs"):
+                bad, n = memscan.Scanner(secrets_of(w)).tree(s.dir)
+                assert not bad and n > 0, bad[:4]
+    tap.done()
+
+
+main()
