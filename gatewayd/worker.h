@@ -35,7 +35,7 @@ struct worker {
 	struct http_limits http_limits; // of client requests
 	struct client_list clients;
 	struct exchange_list exchanges;
-	unsigned relays; // exchanges of the vault that are relayed now
+	unsigned relays;		    // exchanges of the vault that are relayed now
 	bool draining;			    // SIGTERM came: no new connections, no keep-alive
 	bool probing;			    // only trying out the sandbox: no complaints
 	void (*on_quiet)(struct worker *w); // draining: a client or exchange ended
