@@ -19,6 +19,7 @@
 #include "gatewayd/audit.h"
 #include "gatewayd/auth.h"
 #include "gatewayd/exchange.h"
+#include "gatewayd/h2.h"
 #include "gatewayd/vault.h"
 #include "gatewayd/wire.h"
 
@@ -39,6 +40,7 @@ struct client {
 	enum state state;
 	enum reply reply; // how the request that is being read is answered
 	bool started;	  // HEAD: a byte of it has come
+	bool may_be_h2;	  // nothing but a part of the HTTP/2 preface has come
 	enum api dialect; // of that request
 	struct failure failure;
 	const char *allow;
@@ -385,16 +387,20 @@ on_failed(struct client *c)
 		f = too_large;
 	else if (p->error_status == 431 || p->error_status == 414)
 		f.code = "headers_too_large";
-	if (p->error_h2_preface) {
-		f.code = "http2_not_supported";
-		f.message = VIEW("This gateway speaks HTTP/1.1. For the AWS SDK for JavaScript set "
-				 "requestHandler: new NodeHttpHandler().");
-		log_msg(LOG_WARN,
-		    "client %s speaks HTTP/2 without TLS negotiation; this gateway "
-		    "speaks HTTP/1.1 (AWS SDK for JavaScript: NodeHttpHandler)",
-		    c->peer);
-	}
 	fail_now(c, &f);
+}
+
+// The connection speaks HTTP/2: it goes to h2.c whole, and this struct ends.
+static void
+hand_over(struct client *c)
+{
+	struct worker *w = c->w;
+	event_del(&c->timer);
+	TAILQ_REMOVE(&w->clients, c, link);
+	http_parser_free(&c->parser);
+	c->magic = 0;
+	h2_take(w, c->wire, c->peer, c->source);
+	worker_bury(w, c);
 }
 
 static size_t
@@ -403,6 +409,13 @@ on_read(void *cookie, const uint8_t *p, size_t len)
 	struct client *c = cookie;
 	CHECK_OBJ(c, CLIENT_MAGIC);
 	size_t at = 0;
+	// No HTTP/1.1 method begins like this, so waiting for the rest harms nobody.
+	if (c->may_be_h2 && memcmp(p, H2_PREFACE, MIN(len, H2_PREFACE_LEN)) == 0) {
+		if (len >= H2_PREFACE_LEN)
+			hand_over(c);
+		return 0;
+	}
+	c->may_be_h2 = false;
 	while (c->state == C_HEAD || c->state == C_BODY) {
 		size_t used;
 		enum http_event ev =
@@ -504,20 +517,35 @@ name_peer(const struct sockaddr *sa, char out[REQUEST_PEER_MAX])
 	}
 }
 
-void
-client_new(
-    struct worker *w, int fd, struct ssl_st *ssl, const struct sockaddr *peer, uint64_t source)
+static struct client *
+begin(struct worker *w, int fd, struct ssl_st *ssl, const char *peer, uint64_t source)
 {
 	struct client *c = base_calloc(1, sizeof(*c));
 	c->magic = CLIENT_MAGIC;
 	c->w = w;
 	c->source = source;
-	name_peer(peer, c->peer);
+	memcpy(c->peer, peer, sizeof(c->peer));
 	http_parser_init(&c->parser, HTTP_REQUEST, &w->http_limits);
 	evtimer_assign(&c->timer, w->base, on_timer, c);
 	set_timer(c, w->config->limits.header_timeout_s);
 	TAILQ_INSERT_TAIL(&w->clients, c, link);
 	c->wire = wire_new(w->wires, fd, ssl, &ops, c);
+	return c;
+}
+
+void
+client_new(
+    struct worker *w, int fd, struct ssl_st *ssl, const struct sockaddr *peer, uint64_t source)
+{
+	char name[REQUEST_PEER_MAX] = "";
+	name_peer(peer, name);
+	begin(w, fd, ssl, name, source)->may_be_h2 = true;
+}
+
+void
+client_new_named(struct worker *w, int fd, const char peer[REQUEST_PEER_MAX], uint64_t source)
+{
+	(void)begin(w, fd, NULL, peer, source);
 }
 
 static void

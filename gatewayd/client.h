@@ -16,6 +16,9 @@ struct ssl_st;
 void client_new(
     struct worker *w, int fd, struct ssl_st *ssl, const struct sockaddr *peer, uint64_t source);
 
+// The same for a plain connection from inside, whose client's address is known as text.
+void client_new_named(struct worker *w, int fd, const char peer[REQUEST_PEER_MAX], uint64_t source);
+
 // --- for the exchange that serves it ------------------------------------------------
 
 void client_write(struct client *c, const void *p, size_t len);

@@ -158,6 +158,14 @@ wire_dead(const struct wire *w)
 	return w->dead;
 }
 
+void
+wire_own(struct wire *w, const struct wire_ops *ops, void *cookie)
+{
+	CHECK_OBJ(w, WIRE_MAGIC);
+	w->ops = ops;
+	w->cookie = cookie;
+}
+
 static void
 ended(struct wire *w)
 {
@@ -226,8 +234,8 @@ static void
 offer_kept(struct wire *w)
 {
 	size_t n = w->ops->on_read(w->cookie, w->kept, w->kept_len);
-	if (w->dead)
-		return;
+	if (w->dead || w->finishing)
+		return; // wire_finish() dropped what was kept
 	BUG_IF(n > w->kept_len);
 	w->kept_len -= n;
 	if (w->kept_len == 0) {

@@ -42,6 +42,8 @@ struct wire *wire_new(
 // up the stack may still ask wire_dead().
 void wire_free(struct wire *w);
 bool wire_dead(const struct wire *w);
+// Hands the connection to another owner; kept bytes stay. Then wire_resume().
+void wire_own(struct wire *w, const struct wire_ops *ops, void *cookie);
 
 void wire_write(struct wire *w, const void *p, size_t len);
 size_t wire_backlog(const struct wire *w); // written and not yet gone
