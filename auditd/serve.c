@@ -163,12 +163,15 @@ on_answer(void *cookie, void *source, uint64_t id, const struct commit_answer *a
 }
 
 static bool
-may_append(enum role from, uint64_t event)
+may_append(enum role from, uint64_t event, struct view user)
 {
 	if (from == ROLE_GATEWAY_AT_AUDITD)
 		return event == EVENT_KEY_COMPLETE || event == EVENT_GATEWAY_START ||
 		       event == EVENT_CLIENT_DENIED;
-	// The vault speaks for itself: not for the gateway, and not for this daemon.
+	// The vault speaks for itself: not for the gateway, and not for this daemon. What it
+	// completes are its own exchanges, and it has to say so.
+	if (event == EVENT_KEY_COMPLETE)
+		return view_eq_str(user, "vault");
 	return ids_event(event) != NULL && event >= EVENT_KEY_INTENT &&
 	       event != EVENT_INTENT_ORPHAN && event != EVENT_GATEWAY_START;
 }
@@ -180,7 +183,7 @@ on_append(struct peer *p, const struct frame *f)
 	struct commit_entry *e = commit_entry_decode(f->payload, f->len);
 	if (e == NULL)
 		return chan_reject(c, "malformed APPEND");
-	if (!may_append(p->role, e->record.event)) {
+	if (!may_append(p->role, e->record.event, e->record.user)) {
 		char reason[80];
 		const char *name = ids_event(e->record.event);
 		snprintf(reason, sizeof(reason), "may not append event %s (%" PRIu64 ")",

@@ -19,7 +19,7 @@ from sp_proto import NUM, TYPES, Chan, encode, frame, message  # noqa: E402
 from stack import fd_count, memory_kib, rss_kib  # noqa: E402
 from tap import case  # noqa: E402
 
-GATEWAY_MAY = {"HELLO", "AUTHORIZE", "USE", "SETTLE", "SEALER_OPEN"}
+GATEWAY_MAY = {"HELLO", "AUTHORIZE", "USE", "SETTLE", "SEALER_OPEN", "RELAY_FAILED"}
 LANE_MAY = {"LANE_OPEN", "LANE_CLOSE", "LANE_EOF", "CREDIT", "CIPHER_IN", "BODY"}
 
 

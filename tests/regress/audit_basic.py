@@ -84,6 +84,9 @@ def vault_may_not_speak_for_others():
                 pass
             v, _ = a.vault()  # dialed again
             assert v.ask(1, append(VAULT_START))[0] == "ack"
+            intent = v.ask(2, append(INTENT, key="cr_1", use=1, user="vault"))
+            assert intent[0] == "ack"
+            assert v.ask(3, append(COMPLETE, ref=intent[1], key="cr_1", user="vault"))[0] == "ack"
         finally:
             a.close()
 
