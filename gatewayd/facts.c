@@ -58,17 +58,23 @@ struct counter {
 	}
 
 static const struct counter counters[] = {
-    COUNTER("prompt_tokens", input), COUNTER("completion_tokens", output),
-    COUNTER("input_tokens", input), COUNTER("output_tokens", output),
+    COUNTER("prompt_tokens", input),
+    COUNTER("completion_tokens", output),
+    COUNTER("input_tokens", input),
+    COUNTER("output_tokens", output),
     COUNTER("cache_read_input_tokens", cache_read),
-    COUNTER("cache_creation_input_tokens", cache_write), COUNTER("inputTokens", input),
-    COUNTER("outputTokens", output), COUNTER("cacheReadInputTokens", cache_read),
-    COUNTER("cacheWriteInputTokens", cache_write), COUNTER("inputTokenCount", input),
+    COUNTER("cache_creation_input_tokens", cache_write),
+    COUNTER("inputTokens", input),
+    COUNTER("outputTokens", output),
+    COUNTER("cacheReadInputTokens", cache_read),
+    COUNTER("cacheWriteInputTokens", cache_write),
+    COUNTER("inputTokenCount", input),
     COUNTER("outputTokenCount", output),
     // Gemini: the prompt's count includes what came from a cache, the candidates' count
     // leaves thoughts out.
-    COUNTER("promptTokenCount", input), COUNTER("candidatesTokenCount", output),
-    COUNTER("thoughtsTokenCount", thoughts), COUNTER("totalTokens", input), // countTokens
+    COUNTER("promptTokenCount", input),
+    COUNTER("candidatesTokenCount", output),
+    COUNTER("thoughtsTokenCount", thoughts),
 };
 
 // Members of "usage", of "message.usage" and "response.usage", and of Bedrock's
@@ -118,9 +124,10 @@ on_member(void *cookie, const struct json_member *m)
 	if (json_member_is(m, "type", NULL, NULL))
 		word(f->type, m);
 	else if (json_member_is(m, "input_tokens", NULL, NULL) || // token counts
-		 json_member_is(m, "inputTokens", NULL, NULL) ||
-		 json_member_is(m, "totalTokens", NULL, NULL))
+		 json_member_is(m, "inputTokens", NULL, NULL))
 		count(f, m);
+	else if (json_member_is(m, "totalTokens", NULL, NULL)) // Gemini's countTokens
+		f->input = MIN(json_member_u64(m), (uint64_t)UINT32_MAX);
 	else if (view_eq_str(m->path[0], "error"))
 		on_error_member(f, m);
 	else if (in_usage(m))

@@ -25,7 +25,9 @@
 #include "vaultd/audit_note.h"
 #include "vaultd/gateway.h"
 #include "vaultd/head.h"
+#include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
+#include "vaultd/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -191,6 +193,8 @@ begin(void)
 	core.admins = admin_set_new(&core);
 	w.zygote = far_end(pair, ROLE_CORE_AT_ZYGOTE, CHAN_FDS);
 	core.lanes = lane_ctl_new(&core, pair[0]);
+	core.exchanges = exchange_set_new(&core);
+	core.tokens = token_set_new(core.seal);
 	dial_audit();
 	w.gateway = far_end(pair, ROLE_CORE_AT_GATEWAY, CHAN_FDS);
 	gateway_accept(core.gateways, pair[0]);
@@ -206,6 +210,8 @@ end(void)
 {
 	gateway_set_free(core.gateways);
 	admin_set_free(core.admins);
+	exchange_set_free(core.exchanges);
+	token_set_free(core.tokens);
 	lane_ctl_free(core.lanes);
 	audit_link_free(core.audit);
 	audit_note_free(core.notes);

@@ -43,6 +43,7 @@ test_shapes(void **state)
 	       "\"cache_read_input_tokens\":100,\"output_tokens\":7}}",
 	    111, 7);
 	expect("{\"input_tokens\":33}", 33, 0);
+	expect("{\"totalTokens\":34}", 34, 0);
 	expect("{\"usage\":{\"inputTokens\":4,\"outputTokens\":5,\"totalTokens\":9}}", 4, 5);
 	expect("{\"data\":[{\"usage\":{\"prompt_tokens\":99}}],\"usage\":{\"prompt_tokens\":2}}", 2,
 	    0);
