@@ -129,7 +129,7 @@ def shapes(key):
            ("no Host header", h(cl).replace(b"Host: x\r\n", b"") + JSON),
            ("the CONNECT method", h(method=b"CONNECT", path=b"evil.test:443")),
            ("the TRACE method", h(method=b"TRACE")),
-           ("an HTTP/2 preface in clear", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 40),
+           ("a broken HTTP/2 preface in clear", b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n" + b"\0" * 40),
            ("a TLS ClientHello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(500))]
     for v in (b"xchunked", b"chunked, chunked", b"identity", b"gzip, chunked", b"chunked, identity", b"\x0bchunked",
               b"chunked\x00", b'"chunked"', b"chunked;q=1", b"", b"cow"):
