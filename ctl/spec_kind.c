@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of kinds. The vault has the last word; here a mistake is told by the name of
-// the option that it was made with. Pure.
+// Kinds (proto/kind.h) as people write them. The vault has the last word; here a mistake is
+// told by the name of the option that it was made with. Pure.
 #include "ctl/spec_kind.h"
 
 #include <stdarg.h>
@@ -8,39 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/kind.h"
+
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
-
-#define S(name)	 (1U << SETTING_##name)
-#define STS_TOO	 (S(PROFILE) | S(DURATION) | S(STS_REGION))
-#define ROLE_TOO (STS_TOO | S(SESSION_NAME))
-#define ACCOUNT	 (S(PROJECT) | S(CLIENT_EMAIL) | S(PRIVATE_KEY_ID))
-
-struct kind {
-	uint64_t provider, auth;
-	unsigned must, may; // settings
-	bool access_key;
-};
-
-// The first of a provider is its default, unless what was given says otherwise.
-static const struct kind kinds[] = {
-    {PROVIDER_OPENAI, AUTH_BEARER, 0, S(EXPIRES), false},
-    {PROVIDER_ANTHROPIC, AUTH_API_KEY, 0, S(EXPIRES), false},
-    {PROVIDER_ANTHROPIC, AUTH_BEARER, 0, S(EXPIRES), false},
-    {PROVIDER_OPENAI_COMPATIBLE, AUTH_BEARER, 0, S(EXPIRES), false},
-    {PROVIDER_OPENAI_COMPATIBLE, AUTH_API_KEY, 0, S(EXPIRES), false},
-    {PROVIDER_GEMINI, AUTH_GOOGLE_API_KEY, 0, S(EXPIRES), false},
-    {PROVIDER_AZURE, AUTH_AZURE_API_KEY, 0, S(API_VERSION) | S(EXPIRES), false},
-    {PROVIDER_VERTEX, AUTH_GOOGLE_TOKEN, ACCOUNT, S(PROFILE) | S(EXPIRES), false},
-    {PROVIDER_VERTEX, AUTH_GOOGLE_JWT, ACCOUNT, S(PROFILE) | S(EXPIRES), false},
-    {PROVIDER_BEDROCK, AUTH_SIGV4, 0, S(PROFILE) | S(EXPIRES), true},
-    {PROVIDER_BEDROCK, AUTH_BEARER, 0, S(PROFILE) | S(EXPIRES), false},
-    {PROVIDER_BEDROCK, AUTH_STS_SESSION, 0, STS_TOO, true},
-    {PROVIDER_BEDROCK, AUTH_STS_ASSUME_ROLE, S(ROLE_ARN), ROLE_TOO | S(EXTERNAL_ID), true},
-    {PROVIDER_BEDROCK, AUTH_STS_WEB_IDENTITY, S(ROLE_ARN) | S(SUBJECT), ROLE_TOO | S(AUDIENCE),
-	false},
-};
 
 PRINTF(2, 3)
 static int
@@ -67,25 +39,14 @@ only(const char *s, const char *allowed)
 
 // --- which kind ----------------------------------------------------------------------
 
-static const struct kind *
-kind_of(uint64_t provider, uint64_t auth)
-{
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (kinds[i].provider == provider && (auth == 0 || kinds[i].auth == auth))
-			return &kinds[i];
-	return NULL;
-}
-
 static uint64_t
 guess(const struct spec_credential *s, uint64_t provider)
 {
-	if (provider != PROVIDER_BEDROCK)
-		return 0;
-	if (given(s->setting[SETTING_SUBJECT]))
+	if (provider == PROVIDER_BEDROCK && given(s->setting[SETTING_SUBJECT]))
 		return AUTH_STS_WEB_IDENTITY;
-	if (given(s->setting[SETTING_ROLE_ARN]))
+	if (provider == PROVIDER_BEDROCK && given(s->setting[SETTING_ROLE_ARN]))
 		return AUTH_STS_ASSUME_ROLE;
-	return given(s->access_key_id) ? AUTH_SIGV4 : AUTH_BEARER;
+	return kind_default_auth(provider, given(s->access_key_id));
 }
 
 static const struct kind *
@@ -99,10 +60,10 @@ choose(const struct spec_credential *s, uint64_t provider, char error[SPEC_ERROR
 		return k;
 	int n =
 	    snprintf(error, SPEC_ERROR_MAX, "auth \"%s\": provider %s takes", s->auth, s->provider);
-	for (size_t i = 0; i < ARRAY_LEN(kinds) && n > 0 && n < 400; i++)
-		if (kinds[i].provider == provider)
+	for (size_t i = 0; (k = kind_at(i)) != NULL && n > 0 && n < 400; i++)
+		if (k->provider == provider)
 			n += snprintf(
-			    error + n, SPEC_ERROR_MAX - (size_t)n, " %s", ids_auth(kinds[i].auth));
+			    error + n, SPEC_ERROR_MAX - (size_t)n, " %s", ids_auth(k->auth));
 	return NULL;
 }
 
@@ -292,12 +253,12 @@ set_settings(const struct spec_credential *s, const struct kind *k, struct msg_c
 	for (unsigned id = 1; id <= SETTING_LAST; id++) {
 		const char *v = s->setting[id];
 		if (!given(v)) {
-			if ((k->must & 1U << id) != 0)
+			if ((k->needs & 1U << id) != 0)
 				return fault(error, "%s needs %s: %s", ids_auth(k->auth),
 				    ids_setting(id), example_of(id));
 			continue;
 		}
-		if (((k->must | k->may) & 1U << id) == 0)
+		if (((k->needs | k->allows) & 1U << id) == 0)
 			return fault(error, "%s does not go with provider %s and auth %s",
 			    ids_setting(id), s->provider, ids_auth(k->auth));
 		if (!setting_valid(id, v, put->provider))

@@ -35,7 +35,7 @@ enum auth_scheme {
 	AUTH_LAST = AUTH_STS_WEB_IDENTITY,
 };
 
-// Further facts of a credential, as text; which kinds have which: vaultd/cred_kind.h.
+// Further facts of a credential, as text; which kinds have which: proto/kind.h.
 enum setting_id {
 	SETTING_PROJECT = 1,	    // Vertex: Google Cloud project
 	SETTING_API_VERSION = 2,    // Azure: dated api-version; absent: the v1 API

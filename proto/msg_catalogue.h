@@ -17,11 +17,16 @@ struct msg_catalogue_get {
 	uint64_t version; // 0: the present one
 };
 
+// version 0: the built-in one. When told: given by the vault, as are the last two. When a
+// catalogue is sent to be applied: the version in force that it was made from; the vault
+// refuses it when another is in force by now.
 struct msg_catalogue_begin {
-	uint64_t version; // 0: the built-in one; given by the vault when applied
+	uint64_t version;
 	struct view source;
-	struct view as_of; // "2026-11-21"
-	uint64_t rows;	   // that follow before END
+	struct view as_of;	// "2026-11-21"
+	uint64_t rows;		// that follow before END
+	uint64_t applied_s;	// Unix time, 0: built in
+	struct view applied_by; // "uid 0"
 };
 
 // Where a provider's requests go. location: region or "*".

@@ -410,6 +410,8 @@ static const struct msg_field catalogue_begin_fields[] = {
     STR(msg_catalogue_begin, source, 256),
     STR(msg_catalogue_begin, as_of, 32),
     UINT(msg_catalogue_begin, rows, 4096),
+    UINT(msg_catalogue_begin, applied_s, UINT64_MAX),
+    STR(msg_catalogue_begin, applied_by, 64),
 };
 
 static const struct msg_field catalogue_host_fields[] = {
