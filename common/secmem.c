@@ -137,6 +137,13 @@ secmem_free(void *p)
 }
 
 size_t
+secmem_len(const void *p)
+{
+	BUG_IF(!secmem_contains(p));
+	return ((const struct block *)p - 1)->size;
+}
+
+size_t
 secmem_used(void)
 {
 	return arena_used;

@@ -33,6 +33,9 @@ void *secmem_alloc(size_t len) MUST_CHECK;
 // Wipes and frees. NULL is allowed. len is remembered by the arena.
 void secmem_free(void *p);
 
+// Bytes of the block p, at least what was asked for.
+size_t secmem_len(const void *p);
+
 // Bytes in use now, and whether p lies inside the arena (for tests).
 size_t secmem_used(void);
 bool secmem_contains(const void *p);

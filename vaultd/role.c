@@ -26,6 +26,7 @@
 #include "vaultd/gateway.h"
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
+#include "vaultd/rsa.h"
 #include "vaultd/self_test.h"
 #include "vaultd/token.h"
 #include "vaultd/unlock.h"
@@ -197,6 +198,7 @@ role_open(struct core *core, const struct role_options *o)
 {
 	if (sodium_init() < 0)
 		log_fatal("libsodium does not start");
+	rsa_init();
 	open_secret_memory(core, o->secret_kib);
 	core->started_ns = clock_mono_ns();
 	core->store = store_open(o->dir, "store.mdb", o->run_as);

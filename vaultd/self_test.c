@@ -13,6 +13,7 @@
 #include "common/sock.h"
 #include "proto/chan.h"
 #include "vaultd/head.h"
+#include "vaultd/rsa.h"
 #include "vaultd/store.h"
 
 #define SCRATCH_KIB 256U
@@ -147,6 +148,7 @@ failed_part(struct core *core)
 	return !test_record(core)      ? "records"
 	       : !test_head(core)      ? "heads"
 	       : !test_signature(core) ? "signatures"
+	       : !rsa_works()	       ? "RSA signatures"
 	       : !test_descriptors()   ? "descriptors"
 				       : NULL;
 }

@@ -41,8 +41,8 @@ needs()
 }
 
 check "the vault core has no TLS, no X.509, no JSON, no YAML symbol" \
-	"$(symbols sallyport-vaultd '^(SSL_|TLS_|X509_|BIO_|json_|cyaml_|yaml_|http_parse)')"
-check "the vault core loads no TLS library" "$(needs sallyport-vaultd 'libssl|libcrypto|libjansson|libcyaml|libcurl')"
+	"$(symbols sallyport-vaultd '^(SSL_|TLS_|X509_|BIO_|PEM_|d2i_|ASN1_|OSSL_DECODER|json_|cyaml_|yaml_|http_parse)')"
+check "the vault core loads no TLS library" "$(needs sallyport-vaultd 'libssl|libjansson|libcyaml|libcurl')"
 check "the sealer has no store symbol" "$(symbols sallyport-sealer '^(mdb_|store_|vault_|cred_|policy_check)')"
 check "the sealer loads no store library" "$(needs sallyport-sealer 'liblmdb')"
 check "the gateway has no store, no chain and no sealing symbol" \
