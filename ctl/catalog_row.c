@@ -34,6 +34,8 @@ static const char *const prices[PRICE_LAST + 1] = {
     [PRICE_CACHE_READ_ABOVE] = "cache_read_above",
     [PRICE_CACHE_WRITE_ABOVE] = "cache_write_above",
     [PRICE_REGIONAL_PERCENT] = "regional_percent",
+    [PRICE_CACHE_WRITE_1H] = "cache_write_1h",
+    [PRICE_CACHE_WRITE_1H_ABOVE] = "cache_write_1h_above",
 };
 
 const char *
@@ -262,6 +264,8 @@ add_prices(
 	    [PRICE_CACHE_READ_ABOVE] = p->cache_read_above,
 	    [PRICE_CACHE_WRITE_ABOVE] = p->cache_write_above,
 	    [PRICE_REGIONAL_PERCENT] = p->regional_percent,
+	    [PRICE_CACHE_WRITE_1H] = p->cache_write_1h,
+	    [PRICE_CACHE_WRITE_1H_ABOVE] = p->cache_write_1h_above,
 	};
 	for (unsigned k = 1; k <= PRICE_LAST; k++) {
 		struct msg_price *to = &m->price[m->price_count];
@@ -274,8 +278,9 @@ add_prices(
 		to->kind = k;
 		m->price_count++;
 	}
-	if (p->above == NULL && (p->input_above != NULL || p->output_above != NULL ||
-				    p->cache_read_above != NULL || p->cache_write_above != NULL))
+	if (p->above == NULL &&
+	    (p->input_above != NULL || p->output_above != NULL || p->cache_read_above != NULL ||
+		p->cache_write_above != NULL || p->cache_write_1h_above != NULL))
 		return fault(error, "prices above need `above: TOKENS`");
 	if (p->source == NULL || p->as_of == NULL)
 		return fault(error, "prices need source and as_of");

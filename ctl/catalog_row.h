@@ -22,8 +22,9 @@ struct catalog_op {
 };
 
 struct catalog_prices {
-	char *input, *output, *cache_read, *cache_write, *above, *input_above, *output_above,
-	    *cache_read_above, *cache_write_above, *regional_percent, *source, *as_of;
+	char *input, *output, *cache_read, *cache_write, *cache_write_1h, *above, *input_above,
+	    *output_above, *cache_read_above, *cache_write_above, *cache_write_1h_above,
+	    *regional_percent, *source, *as_of;
 };
 
 struct catalog_model {

@@ -164,8 +164,10 @@ on_model(struct catalog_feed *f, const struct msg_catalogue_model *m)
 	    .flags = (unsigned)m->flags,
 	    .betas = keep(f, m->betas)};
 	for (size_t i = 0; i < m->price_count; i++)
-		if (m->price[i].kind <= PRICE_LAST)
+		if (m->price[i].kind <= PRICE_LAST) {
 			to->price[m->price[i].kind] = m->price[i].value;
+			to->priced |= 1U << m->price[i].kind;
+		}
 	return true;
 }
 

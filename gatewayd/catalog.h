@@ -16,7 +16,8 @@ struct catalog_model {
 	enum model_thinking thinking;
 	unsigned flags; // enum model_flag
 	struct view betas;
-	uint64_t price[PRICE_LAST + 1]; // by enum price_kind, 0: none given
+	uint64_t price[PRICE_LAST + 1]; // by enum price_kind
+	unsigned priced;		// bits 1 << enum price_kind: which are given
 };
 
 struct catalog {

@@ -34,6 +34,7 @@ json_scan_init(struct json_scan *s, json_member_fn *on_member, void *cookie)
 	// The big arrays need no clearing: lengths say what is valid.
 	s->on_member = on_member;
 	s->cookie = cookie;
+	s->arrays = false;
 	s->state = S_VALUE;
 	s->literal_at = 0;
 	s->depth = 0;
@@ -57,7 +58,7 @@ top_is_object(const struct json_scan *s)
 static bool
 reporting(const struct json_scan *s)
 {
-	return s->skip_from == 0 && s->depth > 0;
+	return s->skip_from == 0 && top_is_object(s);
 }
 
 static void
@@ -130,8 +131,11 @@ push(struct json_scan *s, bool object)
 	uint8_t bit = (uint8_t)(1U << (s->depth % 8));
 	uint8_t *byte = &s->in_object[s->depth / 8];
 	*byte = (uint8_t)(object ? *byte | bit : *byte & ~bit);
-	if (s->skip_from == 0 && (!object || s->depth > JSON_SCAN_LEVELS))
+	bool enter = object || (s->arrays && s->depth > 2);
+	if (s->skip_from == 0 && (!enter || s->depth > JSON_SCAN_LEVELS))
 		s->skip_from = s->depth;
+	if (s->skip_from == 0 && !object)
+		s->key_len[s->depth - 1U] = 0;
 	s->state = object ? S_FIRST_KEY : S_FIRST_VALUE;
 	return true;
 }

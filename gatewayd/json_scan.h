@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A validating, incremental JSON scanner (RFC 8259) that keeps no tree: memory is
 // this struct, whatever the input. It reports the scalar members of the outer
-// objects (up to three levels of objects, none of them inside an array) and
-// accepts or refuses the text as a whole. jansson would build 40 bytes and more
+// objects (up to four levels of objects, none of them inside an array unless asked)
+// and accepts or refuses the text as a whole. jansson would build 40 bytes and more
 // for each element of a 32 MiB array before the vault has even seen the key.
 #ifndef GATEWAYD_JSON_SCAN_H
 #define GATEWAYD_JSON_SCAN_H
@@ -10,7 +10,7 @@
 #include "common/base.h"
 #include "common/mp.h"
 
-#define JSON_SCAN_LEVELS    3U
+#define JSON_SCAN_LEVELS    4U
 #define JSON_SCAN_KEY_MAX   40U	  // longer keys are never reported
 #define JSON_SCAN_VALUE_MAX 2048U // longer scalars are reported with kind SCAN_TOO_LONG
 #define JSON_SCAN_DEPTH_MAX 1000U // deeper nesting is refused
@@ -33,6 +33,9 @@ enum json_result { SCAN_MORE, SCAN_DONE, SCAN_BAD };
 struct json_scan {
 	json_member_fn *on_member;
 	void *cookie;
+	// May be set after init: members of objects that sit in an array two objects down or
+	// more are reported too ("usage", "details", "", "ttl"): "" stands for the array.
+	bool arrays;
 	// Private.
 	uint8_t state;
 	uint8_t literal_at;

@@ -105,14 +105,16 @@ enum price_kind {
 	PRICE_INPUT = 1,
 	PRICE_OUTPUT = 2,
 	PRICE_CACHE_READ = 3,
-	PRICE_CACHE_WRITE = 4,
-	PRICE_ABOVE = 5, // prompt tokens above which the next four hold for all tokens
+	PRICE_CACHE_WRITE = 4, // kept for five minutes
+	PRICE_ABOVE = 5,       // prompt tokens above which the next four hold for all tokens
 	PRICE_INPUT_ABOVE = 6,
 	PRICE_OUTPUT_ABOVE = 7,
 	PRICE_CACHE_READ_ABOVE = 8,
 	PRICE_CACHE_WRITE_ABOVE = 9,
 	PRICE_REGIONAL_PERCENT = 10, // surcharge when not served globally
-	PRICE_LAST = PRICE_REGIONAL_PERCENT,
+	PRICE_CACHE_WRITE_1H = 11,   // kept for an hour
+	PRICE_CACHE_WRITE_1H_ABOVE = 12,
+	PRICE_LAST = PRICE_CACHE_WRITE_1H_ABOVE,
 };
 
 // What a client may ask for. The catalogue (vaultd/catalogue.c) maps each to

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+static bool arrays; // what the next scans are asked for
+
 struct seen {
 	char text[8192];
 	size_t len;
@@ -39,6 +41,7 @@ scan(struct seen *s, const char *p, size_t len, size_t cut, size_t step)
 	s->len = 0;
 	s->text[0] = '\0';
 	json_scan_init(j, on_member, s);
+	j->arrays = arrays;
 	for (size_t at = 0; at < len;) {
 		size_t n = MIN(step, len - at);
 		if (at < cut && at + n > cut)
@@ -153,7 +156,8 @@ test_reports(void **state)
 	(void)state;
 	reports("{\"model\":\"m\",\"stream\":true,\"n\":-1.5e3,\"x\":null,\"y\":false}",
 	    "model=0:m;stream=2:;n=1:-1.5e3;x=4:;y=3:;");
-	reports("{\"a\":{\"b\":{\"c\":1,\"d\":{\"e\":2}},\"f\":3}}", "a.b.c=1:1;a.f=1:3;");
+	reports("{\"a\":{\"b\":{\"c\":1,\"d\":{\"e\":2,\"g\":{\"h\":4}}},\"f\":3}}",
+	    "a.b.c=1:1;a.b.d.e=1:2;a.f=1:3;");
 	// Members inside an array are not members of the outer objects.
 	reports("{\"a\":[{\"model\":\"evil\"},[\"x\"]],\"b\":1}", "b=1:1;");
 	reports("[{\"model\":\"x\"}]", "");
@@ -165,6 +169,20 @@ test_reports(void **state)
 	reports("{\"m\":\"\\udc00\\ud800\\ud800\"}", "m=0:\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd;");
 	reports("{\"model\":1,\"model\":\"b\"}", "model=1:1;model=0:b;");
 	reports("5", "");
+}
+
+// Asked for: objects in an array that sits two objects down, and no other.
+static void
+test_reports_arrays(void **state)
+{
+	(void)state;
+	static const char text[] =
+	    "{\"a\":[{\"no\":1}],\"u\":{\"d\":[{\"t\":\"x\",\"n\":1,\"o\":{\"no\":1}},{\"n\":2},3,"
+	    "[{\"no\":1}]],\"e\":[1,\"s\",[]],\"v\":{\"d\":[{\"no\":1}],\"w\":4}},\"z\":5}";
+	reports(text, "u.v.w=1:4;z=1:5;");
+	arrays = true;
+	reports(text, "u.d..t=0:x;u.d..n=1:1;u.d..n=1:2;u.v.w=1:4;z=1:5;");
+	arrays = false;
 }
 
 static void
@@ -221,6 +239,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_agrees_with_jansson),
 	    cmocka_unit_test(test_reports),
+	    cmocka_unit_test(test_reports_arrays),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_numbers),
 	};
