@@ -530,7 +530,7 @@ write_request(struct converse_request *w)
 	if (!decide(w) || !drop_unknown(w))
 		return false;
 	buf_char(w->out, '{');
-	if (!converse_put_turns(w))
+	if (!chat_converse_put_turns(w))
 		return false;
 	put_system(w);
 	if (!put_inference(w))
@@ -579,8 +579,8 @@ free_state(void *state)
 
 const struct dialect_side dialect_side_chat_converse = {
     .request = request,
-    .answer = converse_answer,
-    .event = converse_event,
-    .finish = converse_finish,
+    .answer = chat_converse_answer,
+    .event = chat_converse_event,
+    .finish = chat_converse_finish,
     .free = free_state,
 };

@@ -64,11 +64,11 @@ struct converse_request {
 };
 
 // "messages":[...]
-bool converse_put_turns(struct converse_request *w) MUST_CHECK;
+bool chat_converse_put_turns(struct converse_request *w) MUST_CHECK;
 
-bool converse_answer(struct dialect *d, struct view body, struct buf *out);
-void converse_event(
+bool chat_converse_answer(struct dialect *d, struct view body, struct buf *out);
+void chat_converse_event(
     struct dialect *d, struct view type, struct view data, bool is_error, struct buf *out);
-void converse_finish(struct dialect *d, struct buf *out);
+void chat_converse_finish(struct dialect *d, struct buf *out);
 
 #endif

@@ -193,7 +193,7 @@ first(struct jv a, struct jv b)
 }
 
 bool
-converse_answer(struct dialect *d, struct view body, struct buf *out)
+chat_converse_answer(struct dialect *d, struct view body, struct buf *out)
 {
 	struct converse *s = d->state;
 	struct jv root = jv_check(body, NULL) == JV_OK ? jv_root(body) : (struct jv){0};
@@ -356,7 +356,7 @@ on_exception(struct dialect *d, struct view type, struct view data)
 }
 
 void
-converse_event(
+chat_converse_event(
     struct dialect *d, struct view type, struct view data, bool is_error, struct buf *out)
 {
 	struct converse *s = d->state;
@@ -393,7 +393,7 @@ converse_event(
 
 // The usage comes behind the end of the message; without it the message is still whole.
 void
-converse_finish(struct dialect *d, struct buf *out)
+chat_converse_finish(struct dialect *d, struct buf *out)
 {
 	struct converse *s = d->state;
 	if (!s->stopped || d->end != DIALECT_OPEN)

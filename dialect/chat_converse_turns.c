@@ -399,7 +399,7 @@ open_message(struct converse_request *w, struct message *m, bool assistant)
 }
 
 bool
-converse_put_turns(struct converse_request *w)
+chat_converse_put_turns(struct converse_request *w)
 {
 	const struct chat *c = w->c;
 	struct message m = {0};

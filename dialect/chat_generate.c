@@ -115,8 +115,7 @@ call_id(const struct dialect *d, struct generate *g, struct jv call, char *id, s
 }
 
 static void
-take_call(
-    struct dialect *d, struct generate *g, struct jv part, struct jv call, struct buf *out)
+take_call(struct dialect *d, struct generate *g, struct jv part, struct jv call, struct buf *out)
 {
 	struct jv signature = jv_get(part, "thoughtSignature"), args = jv_get(call, "args");
 	struct buf name, extra, text;

@@ -243,8 +243,7 @@ drop_rest(struct dialect *d, const struct chat *c, struct dialect_fault *f)
 	    "web_search_options", "moderation"};
 	for (size_t i = 0; i < ARRAY_LEN(lacks); i++) {
 		enum jv_type t = jv_type(jv_get(c->root, lacks[i]));
-		if (t != JV_NONE && t != JV_NULL && t != JV_FALSE &&
-		    !side_drop(d, lacks[i], f))
+		if (t != JV_NONE && t != JV_NULL && t != JV_FALSE && !side_drop(d, lacks[i], f))
 			return false;
 	}
 	if (!only_text(jv_get(c->root, "modalities")) && !side_drop(d, "modalities", f))
