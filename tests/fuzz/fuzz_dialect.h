@@ -48,7 +48,19 @@ fuzz_check_stream(struct view text)
 	sse_free(&s);
 }
 
-// Bits of choices: 1 stream, 2 strict, 4 signatures wanted, 8 events are exceptions.
+// The piece behind the first space, and what is before it as the event's name.
+static inline struct view
+fuzz_named_piece(struct view *rest, struct view *name_r)
+{
+	struct view v = fuzz_piece(rest);
+	const char *space = v.len == 0 ? NULL : memchr(v.p, ' ', v.len);
+	size_t n = space == NULL ? 0 : (size_t)(space - v.p);
+	*name_r = (struct view){v.p, n};
+	return space == NULL ? v : (struct view){space + 1, v.len - n - 1};
+}
+
+// Bits of choices: 1 stream, 2 strict, 4 signatures wanted, 8 the last event is an exception.
+// event: the name of all events; NULL: each event's piece begins with its own.
 static inline void
 fuzz_run(struct dialect_request *r, unsigned choices, struct view rest, const char *event)
 {
@@ -79,8 +91,13 @@ fuzz_run(struct dialect_request *r, unsigned choices, struct view rest, const ch
 			while (rest.len > 0) {
 				size_t before = out.len;
 				enum dialect_end was = end;
-				end = dialect_event(d, view_of(event), fuzz_piece(&rest),
-				    (choices & 8) != 0 && rest.len == 0, &out);
+				struct view name, piece = event == NULL
+							      ? fuzz_named_piece(&rest, &name)
+							      : fuzz_piece(&rest);
+				if (event != NULL)
+					name = view_of(event);
+				end = dialect_event(
+				    d, name, piece, (choices & 8) != 0 && rest.len == 0, &out);
 				REQUIRE(was == DIALECT_OPEN || (end == was && out.len == before));
 			}
 			end = dialect_finish(d, &out);
