@@ -40,6 +40,7 @@ struct client {
 	enum state state;
 	enum reply reply; // how the request that is being read is answered
 	bool started;	  // HEAD: a byte of it has come
+	bool of_h2;	  // one stream of an HTTP/2 connection: its request is on its way
 	bool may_be_h2;	  // nothing but a part of the HTTP/2 preface has come
 	enum api dialect; // of that request
 	struct failure failure;
@@ -545,7 +546,7 @@ client_new(
 void
 client_new_named(struct worker *w, int fd, const char peer[REQUEST_PEER_MAX], uint64_t source)
 {
-	(void)begin(w, fd, NULL, peer, source);
+	begin(w, fd, NULL, peer, source)->of_h2 = true;
 }
 
 static void
@@ -554,7 +555,7 @@ close_where(struct worker *w, bool all)
 	struct client *c, *next;
 	for (c = TAILQ_FIRST(&w->clients); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (all || (c->state == C_HEAD && !c->started))
+		if (all || (c->state == C_HEAD && !c->started && !c->of_h2))
 			client_free(c);
 	}
 }

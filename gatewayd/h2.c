@@ -14,6 +14,7 @@
 #define STREAMS_MAX  128U
 #define WINDOW	     (1U << 20) // of a connection; a stream has the default, 64 KiB
 #define BACKLOG_HIGH (256U * 1024U)
+#define LAST_CALL_MS 200U	   // streams that the client opened meanwhile are served
 #define HEAD_MAX     (64U * 1024U) // told to the peer; the parser of HTTP/1.1 enforces its own
 
 static void
@@ -22,12 +23,16 @@ h2_free(struct h2 *h)
 	CHECK_OBJ(h, H2_MAGIC);
 	h->magic = 0;
 	event_del(&h->timer);
+	event_del(&h->last_call);
+	TAILQ_REMOVE(&h->w->h2s, h, link);
 	while (!TAILQ_EMPTY(&h->streams))
 		h2_stream_free(TAILQ_FIRST(&h->streams));
 	nghttp2_session_del(h->session);
 	limits_disconnect(&h->w->limits, h->source);
 	wire_free(h->wire);
 	worker_bury(h->w, h);
+	if (h->w->draining)
+		h->w->on_quiet(h->w);
 }
 
 // Writes what the session has to say, as far as the wire takes it.
@@ -174,6 +179,46 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	h2_pump(h);
 }
 
+// --- draining ------------------------------------------------------------------------
+
+// A connection whose last stream ended with this said ends too.
+static void
+on_last_call(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct h2 *h = arg;
+	CHECK_OBJ(h, H2_MAGIC);
+	(void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+	    nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR, NULL, 0);
+	h2_pump(h);
+}
+
+static void
+say_goodbye(struct h2 *h)
+{
+	struct timeval tv = {.tv_usec = LAST_CALL_MS * 1000U};
+	(void)nghttp2_submit_shutdown_notice(h->session);
+	event_add(&h->last_call, &tv);
+	h2_pump(h);
+}
+
+void
+h2_drain(struct worker *w)
+{
+	struct h2 *h, *next;
+	for (h = TAILQ_FIRST(&w->h2s); h != NULL; h = next) {
+		next = TAILQ_NEXT(h, link);
+		say_goodbye(h);
+	}
+}
+
+void
+h2_close_all(struct worker *w)
+{
+	while (!TAILQ_EMPTY(&w->h2s))
+		h2_free(TAILQ_FIRST(&w->h2s));
+}
+
 // --- life ----------------------------------------------------------------------------
 
 static nghttp2_session *
@@ -220,8 +265,12 @@ h2_take(struct worker *w, struct wire *wire, const char peer[REQUEST_PEER_MAX], 
 	TAILQ_INIT(&h->streams);
 	h->session = session_new(h);
 	evtimer_assign(&h->timer, w->base, on_timer, h);
+	evtimer_assign(&h->last_call, w->base, on_last_call, h);
 	struct timeval tv = {.tv_sec = (time_t)w->config->limits.header_timeout_s};
 	event_add(&h->timer, &tv);
+	TAILQ_INSERT_TAIL(&w->h2s, h, link);
 	wire_own(wire, &ops, h);
+	if (w->draining)
+		say_goodbye(h);
 	wire_resume(wire);
 }

@@ -20,4 +20,9 @@ struct wire;
 void h2_take(
     struct worker *w, struct wire *wire, const char peer[REQUEST_PEER_MAX], uint64_t source);
 
+// The worker drains: each connection tells its client to open no more streams (GOAWAY,
+// RFC 9113, section 6.8), serves those that are under way to them, and ends with the last.
+void h2_drain(struct worker *w);
+void h2_close_all(struct worker *w);
+
 #endif

@@ -153,7 +153,7 @@ open_pair(struct h2_stream *s)
 {
 	struct h2 *h = s->h;
 	int fd[2];
-	if (h->w->draining || !limits_connect(&h->w->limits, h->source))
+	if (!limits_connect(&h->w->limits, h->source))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) != 0) {
 		limits_disconnect(&h->w->limits, h->source);
@@ -311,10 +311,6 @@ answer_head(struct h2_stream *s)
 	nghttp2_data_provider body = {.source = {.ptr = s}, .read_callback = provide};
 	s->answered = true;
 	(void)nghttp2_submit_response(s->h->session, s->id, nv, n, p->has_body ? &body : NULL);
-	if (s->h->w->draining)
-		(void)nghttp2_submit_goaway(s->h->session, NGHTTP2_FLAG_NONE,
-		    nghttp2_session_get_last_proc_stream_id(s->h->session), NGHTTP2_NO_ERROR, NULL,
-		    0);
 	buf_free(&lower);
 }
 

@@ -21,6 +21,8 @@ struct h2 {
 	nghttp2_session *session;
 	struct h2_streams streams;
 	struct event timer; // without streams: the idle connection ends
+	TAILQ_ENTRY(h2) link;
+	struct event last_call; // the worker drains: from then on no more streams
 	uint64_t source;
 	bool inside;	// the session is calling us
 	bool finishing; // nothing more to say

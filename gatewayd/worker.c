@@ -22,6 +22,7 @@
 #include "gatewayd/client.h"
 #include "gatewayd/control.h"
 #include "gatewayd/exchange.h"
+#include "gatewayd/h2.h"
 #include "gatewayd/listener.h"
 #include "gatewayd/plans.h"
 #include "gatewayd/pool.h"
@@ -115,6 +116,7 @@ make(struct parts *p, const struct worker_start *s)
 	    .body_max = 1ULL << 40, // client.c has the real limit, and the right dialect
 	};
 	TAILQ_INIT(&w->clients);
+	TAILQ_INIT(&w->h2s);
 	TAILQ_INIT(&w->exchanges);
 	json_object_seed(randombytes_random() | 1U); // else jansson opens /dev/urandom
 	uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -133,6 +135,7 @@ unmake(struct parts *p)
 {
 	struct worker *w = &p->w;
 	client_close_all(w);
+	h2_close_all(w);
 	pool_free(w->pool);
 	vault_free(w->vault);
 	audit_free(w->audit);
@@ -166,7 +169,7 @@ static void
 on_quiet(struct worker *w)
 {
 	struct parts *p = parts_of(w);
-	if (!TAILQ_EMPTY(&w->clients) || !TAILQ_EMPTY(&w->exchanges))
+	if (!TAILQ_EMPTY(&w->clients) || !TAILQ_EMPTY(&w->exchanges) || !TAILQ_EMPTY(&w->h2s))
 		return;
 	if (audit_pending(w->audit) == 0) {
 		event_base_loopexit(w->base, NULL);
@@ -213,6 +216,7 @@ drain(struct parts *p)
 	struct timeval tv = {.tv_sec = (time_t)w->config->limits.drain_timeout_s};
 	event_add(p->limit, &tv);
 	client_close_idle(w);
+	h2_drain(w);
 	pool_drain(w->pool);
 	on_quiet(w);
 }

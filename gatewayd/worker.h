@@ -18,6 +18,7 @@ struct exchange;
 
 TAILQ_HEAD(client_list, client);
 TAILQ_HEAD(exchange_list, exchange);
+TAILQ_HEAD(h2_list, h2);
 
 struct worker {
 	const struct config *config;
@@ -34,6 +35,7 @@ struct worker {
 	struct limits limits;
 	struct http_limits http_limits; // of client requests
 	struct client_list clients;
+	struct h2_list h2s; // HTTP/2 connections; their streams are among the clients
 	struct exchange_list exchanges;
 	unsigned relays;		    // exchanges of the vault that are relayed now
 	bool draining;			    // SIGTERM came: no new connections, no keep-alive

@@ -4,14 +4,16 @@
 
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from gateway_lib import Client, start, wait_for  # noqa: E402
+from gateway_lib import Client, chat_body, start, wait_for  # noqa: E402
 
 import tap  # noqa: E402
 from tap import case, note, ok  # noqa: E402
@@ -82,10 +84,107 @@ def choices(s):
             assert c.ask(s.key).status == 200
 
 
+class H2:
+    """Frames by hand, so that a test decides what is sent when (RFC 9113)."""
+
+    HEADERS, SETTINGS, GOAWAY = 1, 4, 7
+
+    def __init__(self, port):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.sock.sendall(PREFACE + self.frame(self.SETTINGS, 0, 0))
+        self.buf, self.bodies, self.status, self.goaways, self.resets = b"", {}, {}, [], {}
+        self.ended, self.closed = set(), False
+
+    def frame(self, kind, flags, stream, payload=b""):
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+    def ask(self, stream, key, body):
+        fields = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/v1/chat/completions"),
+                  (b":authority", b"x"), (b"content-type", b"application/json"),
+                  (b"authorization", b"Bearer " + key.encode())]
+        block = b"".join(b"\0" + bytes([len(n)]) + n + bytes([len(v)]) + v for n, v in fields)
+        self.sock.sendall(self.frame(self.HEADERS, 4, stream, block) + self.frame(0, 1, stream, body))
+
+    def read(self, until, timeout=10.0):
+        """Frames until `until` is true, or the end of the connection."""
+        end = time.monotonic() + timeout
+        while not until() and not self.closed:
+            self.sock.settimeout(max(0.01, end - time.monotonic()))
+            d = self.sock.recv(65536)
+            self.closed = not d
+            self.buf += d
+            while len(self.buf) >= 9 and len(self.buf) >= 9 + int.from_bytes(self.buf[:3], "big"):
+                n = int.from_bytes(self.buf[:3], "big")
+                self.take(self.buf[3], self.buf[4], int.from_bytes(self.buf[5:9], "big"), self.buf[9:9 + n])
+                self.buf = self.buf[9 + n:]
+
+    def take(self, kind, flags, stream, payload):
+        if kind == self.SETTINGS and not flags & 1:
+            self.sock.sendall(self.frame(self.SETTINGS, 1, 0))
+        elif kind == self.GOAWAY:
+            self.goaways.append((int.from_bytes(payload[:4], "big"), int.from_bytes(payload[4:8], "big")))
+        elif kind == self.HEADERS:
+            self.status[stream] = payload[:1] == b"\x88"  # the static table's ":status: 200"
+        elif kind == 0:
+            self.bodies[stream] = self.bodies.get(stream, b"") + payload
+        elif kind == 3:
+            self.resets[stream] = int.from_bytes(payload, "big")
+        if kind in (0, self.HEADERS) and flags & 1:
+            self.ended.add(stream)
+
+
+NO_LIMIT, NO_ERROR = 2**31 - 1, 0
+
+
+def serves(s):
+    try:
+        with Client(s.port) as c:
+            return c.ask(s.key).status == 200
+    except (OSError, EOFError):
+        return False
+
+
+def leaves(s):
+    idle, busy, racer = H2(s.port), H2(s.port), H2(s.port)
+    for c in (idle, racer):
+        c.ask(1, s.key, chat_body())
+        c.read(lambda: 1 in c.ended)
+        assert c.status[1] and not c.goaways
+    busy.ask(1, s.key, chat_body("stamp-20-100", stream=True))
+    busy.read(lambda: 1 in busy.bodies)
+    old = s.pids()["worker"]
+    begun = time.monotonic()
+    os.kill(s.pid("master"), signal.SIGTERM)
+    with case("a worker that drains says GOAWAY to idle connections, without a limit first"):
+        racer.read(lambda: racer.goaways)
+        assert racer.goaways == [(NO_LIMIT, NO_ERROR)], racer.goaways
+    with case("a stream that was on its way then is served"):
+        racer.ask(3, s.key, chat_body(text="just in time"))
+        racer.read(lambda: 3 in racer.ended or 3 in racer.resets)
+        assert racer.status.get(3) and b"just in time" in racer.bodies[3] and not racer.resets, vars(racer)
+        racer.read(lambda: False)
+        assert racer.closed and racer.goaways == [(NO_LIMIT, NO_ERROR), (3, NO_ERROR)], racer.goaways
+    with case("an idle connection ends soon, by GOAWAY that names its last stream"):
+        idle.read(lambda: False)
+        assert idle.closed and idle.goaways == [(NO_LIMIT, NO_ERROR), (1, NO_ERROR)], idle.goaways
+        assert time.monotonic() - begun < 1.5, time.monotonic() - begun
+    with case("a stream under way goes on to its end, then its connection closes"):
+        busy.read(lambda: False)
+        assert busy.goaways == [(NO_LIMIT, NO_ERROR), (1, NO_ERROR)], busy.goaways
+        assert 1 in busy.ended and busy.bodies[1].endswith(b"data: [DONE]\n\n"), busy.bodies[1][-100:]
+        assert time.monotonic() - begun > 1.5  # or nothing was under way
+    with case("and the worker is gone, another serves"):
+        assert wait_for(lambda: not set(old) & set(s.pids().get("worker", [])))
+        assert wait_for(lambda: serves(s), 15)
+    for c in (idle, busy, racer):
+        c.sock.close()
+
+
 with start(tls=True) as stack:
     workers = stack.pids().get("worker", [])
     choices(stack)
     clients(stack)
     with case("no worker died of it"):
         assert wait_for(lambda: stack.pids().get("worker", []) == workers), (workers, stack.pids())
+    leaves(stack)
 tap.done()
