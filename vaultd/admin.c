@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "vaultd/admin_catalogue.h"
 #include "vaultd/admin_change.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
@@ -29,6 +30,7 @@ struct admin {
 	uint8_t list_type;   // 0: none
 	size_t list_next;
 	struct event *list_event;
+	struct admin_catalogue catalogue;
 	struct admin *next;
 };
 
@@ -57,6 +59,7 @@ gone(struct admin *ad)
 	*at = ad->next;
 	ad->set->count--;
 	event_free(ad->list_event);
+	admin_catalogue_clear(&ad->catalogue);
 	link_free(ad->link);
 	ad->magic = 0;
 	free(ad);
@@ -163,6 +166,8 @@ send_credential(struct admin *ad, const struct cred *c)
 	    .uses = c->uses,
 	    .last_used_s = c->last_used_s};
 	names_fill(&c->models, m.model, &m.model_count);
+	cred_extra_fill_settings(&c->extra, m.setting, &m.setting_count);
+	cred_extra_fill_deployments(&c->extra, m.deployment, &m.deployment_count);
 	for (uint64_t op = 1; op <= OP_LAST; op++)
 		if (c->operations >> op & 1)
 			m.operation[m.operation_count++].name = view_of(ids_operation(op));
@@ -184,28 +189,39 @@ send_vkey(struct admin *ad, const struct vkey *k)
 	answer(ad, MSG_VKEY_ITEM, ad->list_frame, &m);
 }
 
+// The next item; false if there is none.
+static bool
+send_item(struct admin *ad)
+{
+	struct core *core = ad->set->core;
+	if (ad->list_type == MSG_CATALOGUE_GET)
+		return admin_catalogue_next(&ad->catalogue, ad->link, ad->list_frame);
+	bool creds = ad->list_type == MSG_CREDENTIAL_LIST;
+	if (ad->list_next >= (creds ? cred_slots(core->creds) : vkey_slots(core->vkeys)))
+		return false;
+	size_t i = ad->list_next++;
+	if (!creds)
+		send_vkey(ad, vkey_at(core->vkeys, i));
+	else if (cred_at(core->creds, i) != NULL)
+		send_credential(ad, cred_at(core->creds, i));
+	return true;
+}
+
 // Sends items until enough is queued, then comes back when the reader has taken them.
 static void
 send_list(struct admin *ad)
 {
-	struct core *core = ad->set->core;
-	bool creds = ad->list_type == MSG_CREDENTIAL_LIST;
-	size_t n = creds ? cred_slots(core->creds) : vkey_slots(core->vkeys);
-	while (ad->list_next < n && link_backlog(ad->link) < LIST_BACKLOG) {
-		size_t i = ad->list_next++;
-		if (!creds)
-			send_vkey(ad, vkey_at(core->vkeys, i));
-		else if (cred_at(core->creds, i) != NULL)
-			send_credential(ad, cred_at(core->creds, i));
-	}
-	if (ad->list_next < n) {
-		event_add(ad->list_event, &(struct timeval){.tv_usec = 2000});
+	while (link_backlog(ad->link) < LIST_BACKLOG) {
+		if (send_item(ad))
+			continue;
+		if (ad->list_type != MSG_CATALOGUE_GET) // END ended that one
+			answer(ad, MSG_DONE, ad->list_frame, &(struct msg_done){0});
+		ad->list_type = 0;
+		if (!admin_change_running(ad->set->core))
+			link_pause(ad->link, false);
 		return;
 	}
-	answer(ad, MSG_DONE, ad->list_frame, &(struct msg_done){0});
-	ad->list_type = 0;
-	if (!admin_change_running(core))
-		link_pause(ad->link, false);
+	event_add(ad->list_event, &(struct timeval){.tv_usec = 2000});
 }
 
 static void
@@ -229,6 +245,28 @@ begin_list(struct admin *ad, const struct frame *f)
 
 // --- changes -------------------------------------------------------------------------
 
+static struct admin_who
+who_is(struct admin *ad, uint64_t frame)
+{
+	return (struct admin_who){.core = ad->set->core,
+	    .uid = ad->uid,
+	    .admin = ad->id,
+	    .frame = frame,
+	    .done = on_changed,
+	    .cookie = ad->set};
+}
+
+static void
+after_change(struct admin *ad, uint64_t frame, bool begun, const struct admin_error *e)
+{
+	if (begun)
+		pause_all(ad->set, true);
+	else if (e->code != NULL)
+		answer_error(ad, frame, e);
+	else // nothing to change
+		answer(ad, MSG_DONE, frame, &(struct msg_done){0});
+}
+
 static enum chan_status
 on_change(struct admin *ad, const struct frame *f)
 {
@@ -238,26 +276,44 @@ on_change(struct admin *ad, const struct frame *f)
 		struct msg_vkey_issue issue;
 		struct msg_vkey_revoke revoke;
 	} m;
-	struct admins *a = ad->set;
 	struct admin_error e = {0};
 	if (chan_decode(link_chan(ad->link), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
-	struct admin_who who = {.core = a->core,
-	    .uid = ad->uid,
-	    .admin = ad->id,
-	    .frame = f->id,
-	    .done = on_changed,
-	    .cookie = a};
+	struct admin_who who = who_is(ad, f->id);
 	bool begun = f->type == MSG_CREDENTIAL_PUT   ? admin_change_put(&who, &m.put, &e)
 		     : f->type == MSG_CREDENTIAL_SET ? admin_change_set(&who, &m.set, &e)
 		     : f->type == MSG_VKEY_ISSUE     ? admin_change_issue(&who, &m.issue, &e)
 						     : admin_change_revoke(&who, &m.revoke, &e);
-	if (begun)
-		pause_all(a, true);
-	else if (e.code != NULL)
+	after_change(ad, f->id, begun, &e);
+	return CHAN_OK;
+}
+
+static enum chan_status
+on_catalogue(struct admin *ad, const struct frame *f)
+{
+	struct admin_error e = {0};
+	bool whole = false;
+	enum chan_status s = admin_catalogue_take(&ad->catalogue, ad->link, f, &whole);
+	if (s != CHAN_OK || !whole)
+		return s;
+	struct admin_who who = who_is(ad, f->id);
+	bool begun = admin_catalogue_apply(&who, &ad->catalogue, &e);
+	admin_catalogue_clear(&ad->catalogue);
+	after_change(ad, f->id, begun, &e);
+	return CHAN_OK;
+}
+
+static enum chan_status
+on_catalogue_get(struct admin *ad, const struct frame *f)
+{
+	struct msg_catalogue_get m;
+	struct admin_error e = {0};
+	if (chan_decode(link_chan(ad->link), f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	if (admin_catalogue_tell(ad->set->core, &ad->catalogue, &m, &e))
+		begin_list(ad, f);
+	else
 		answer_error(ad, f->id, &e);
-	else // nothing to change
-		answer(ad, MSG_DONE, f->id, &(struct msg_done){0});
 	return CHAN_OK;
 }
 
@@ -283,6 +339,15 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 	case MSG_VKEY_ISSUE:
 	case MSG_VKEY_REVOKE:
 		return on_change(ad, f);
+	case MSG_CATALOGUE_BEGIN:
+	case MSG_CATALOGUE_HOST:
+	case MSG_CATALOGUE_OP:
+	case MSG_CATALOGUE_MODEL:
+	case MSG_CATALOGUE_PROFILE:
+	case MSG_CATALOGUE_END:
+		return on_catalogue(ad, f);
+	case MSG_CATALOGUE_GET:
+		return on_catalogue_get(ad, f);
 	default:
 		return chan_reject(link_chan(l), "unexpected message");
 	}

@@ -11,6 +11,8 @@
 #include "common/log.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/catalogue_store.h"
+#include "vaultd/gateway.h"
 #include "vaultd/lane_ctl.h"
 
 #define CHANGE_MAGIC 0x63686e67U
@@ -21,11 +23,12 @@ struct admin_change {
 	struct admin_who who;
 	uint64_t event;
 	char user[24];
-	struct cred *next;   // PUT: the new state, owned
-	uint64_t credential; // SET: handle
-	uint64_t action;     // SET
-	struct vkey *vkey;   // ISSUE: the new key, owned; REVOKE: the key
-	char *key_text;	     // ISSUE: secret memory, owned
+	struct cred *next;	     // PUT: the new state, owned
+	uint64_t credential;	     // SET: handle
+	uint64_t action;	     // SET
+	struct vkey *vkey;	     // ISSUE: the new key, owned; REVOKE: the key
+	struct catalogue *catalogue; // owned
+	char *key_text;		     // ISSUE: secret memory, owned
 	bool answered;
 };
 
@@ -46,6 +49,7 @@ free_change(struct admin_change *c)
 	cred_free(c->next);
 	if (c->event == EVENT_VKEY_ISSUED)
 		vkey_free(c->vkey);
+	catalogue_unref(c->catalogue);
 	secmem_free(c->key_text);
 	c->magic = 0;
 	free(c);
@@ -83,10 +87,26 @@ apply_credential(struct admin_change *c, uint64_t *version_r)
 }
 
 static bool
+apply_catalogue(struct admin_change *c, uint64_t *version_r)
+{
+	struct core *core = c->who.core;
+	if (catalogue_store_save(core->store, core->seal, c->catalogue) != 0)
+		return false;
+	catalogue_unref(core->catalogue);
+	core->catalogue = c->catalogue;
+	c->catalogue = NULL; // transferred
+	core->catalogue_version = *version_r = core->catalogue->version;
+	gateway_catalogue_changed(core->gateways);
+	return true;
+}
+
+static bool
 apply(struct admin_change *c, uint64_t *version_r)
 {
 	struct core *core = c->who.core;
 	*version_r = 0;
+	if (c->event == EVENT_CATALOGUE_APPLIED)
+		return apply_catalogue(c, version_r);
 	if (c->event == EVENT_VKEY_REVOKED)
 		return vkey_revoke(core->vkeys, c->vkey) == 0;
 	if (c->event != EVENT_VKEY_ISSUED)
@@ -233,10 +253,10 @@ bool
 admin_change_put(const struct admin_who *who, struct msg_credential_put *m, struct admin_error *e)
 {
 	struct core *core = who->core;
-	char host[254];
+	struct cred_kind_room room;
 	struct cred *old = cred_by_name(core->creds, m->name);
 	if (!check_version(m, old, cred_count(core->creds), e) ||
-	    !admin_check_credential(m, old, host, e))
+	    !admin_check_credential(m, old, core->catalogue, clock_wall_ns() / NS, &room, e))
 		return false;
 	if (old != NULL && cred_is_same(old, m))
 		return false;
@@ -320,4 +340,20 @@ admin_change_revoke(
 	c->vkey = k;
 	struct msg_append a = {.workspace = view_of(k->workspace), .key_id = view_of(k->id)};
 	return begin(c, &a, view_of(k->name), e);
+}
+
+// --- the catalogue -----------------------------------------------------------------------
+
+bool
+admin_change_catalogue(const struct admin_who *who, struct catalogue *next, struct admin_error *e)
+{
+	char version[21];
+	struct text t;
+	struct admin_change *c = new_change(who, EVENT_CATALOGUE_APPLIED);
+	c->catalogue = next;
+	text_init(&t, version, sizeof(version));
+	text_uint(&t, next->version);
+	struct msg_append a = {.key_version = next->version};
+	a.text[a.text_count++] = (struct msg_attr_text){ATTR_VERSION, text_done(&t)};
+	return begin(c, &a, next->source.len != 0 ? next->source : next->as_of, e);
 }

@@ -38,6 +38,10 @@ bool admin_change_issue(
 bool admin_change_revoke(
     const struct admin_who *who, const struct msg_vkey_revoke *m, struct admin_error *e) MUST_CHECK;
 
+// Takes ownership of next, whatever becomes of it.
+bool admin_change_catalogue(
+    const struct admin_who *who, struct catalogue *next, struct admin_error *e) MUST_CHECK;
+
 bool admin_change_running(const struct core *core);
 
 #endif

@@ -2,63 +2,18 @@
 // Rules for credentials and virtual keys. Pure.
 #include "vaultd/admin_check.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "vaultd/catalogue.h"
+#include "vaultd/grammar.h"
 
-#define HTTPS_PORT 443U
-#define SHOWN(v)   (int)MIN((v).len, 80U), (v).p
-
-bool
-admin_check_fail(struct admin_error *e, const char *code, const char *fmt, ...)
-{
-	va_list ap;
-	e->code = code;
-	va_start(ap, fmt);
-	vsnprintf(e->message, sizeof(e->message), fmt, ap);
-	va_end(ap);
-	return false;
-}
+#define SHOWN(v) (int)MIN((v).len, 80U), (v).p
 
 // --- grammars ----------------------------------------------------------------------
 
 static bool
-name_valid(struct view v)
-{
-	if (v.len == 0 || v.len > 64)
-		return false;
-	for (size_t i = 0; i < v.len; i++) {
-		char c = v.p[i];
-		bool alnum =
-		    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		if (!alnum && (i == 0 || (c != '.' && c != '_' && c != '-')))
-			return false;
-	}
-	return true;
-}
-
-static bool
-visible(struct view v)
-{
-	for (size_t i = 0; i < v.len; i++)
-		if (v.p[i] < 0x21 || v.p[i] > 0x7e)
-			return false;
-	return true;
-}
-
-static bool
-has_prefix(struct view v, const char *prefix)
-{
-	size_t n = strlen(prefix);
-	return v.len >= n && memcmp(v.p, prefix, n) == 0;
-}
-
-static bool
 check_name(struct view name, const char *what, struct admin_error *e)
 {
-	return name_valid(name)
+	return grammar_name_valid(name)
 		   ? true
 		   : admin_check_fail(e, "bad_name",
 			 "The name of a %s is 1 to 64 letters, digits, '.', '_' or '-', and "
@@ -71,8 +26,7 @@ check_models(const struct msg_name *model, size_t n, struct admin_error *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct view v = model[i].name;
-		const char *star = v.len == 0 ? NULL : memchr(v.p, '*', v.len);
-		if (v.len == 0 || !visible(v) || (star != NULL && star != v.p + v.len - 1))
+		if (!grammar_model_pattern_valid(v))
 			return admin_check_fail(e, "bad_model",
 			    "'%.*s' is no model name: no spaces, and '*' only at the end, as in "
 			    "gpt-4o*.",
@@ -89,64 +43,6 @@ check_workspace(struct view *w, struct admin_error *e)
 	return check_name(*w, "workspace", e);
 }
 
-// --- destination -------------------------------------------------------------------
-
-static uint64_t
-default_auth(const struct msg_credential_put *put)
-{
-	if (put->provider == PROVIDER_ANTHROPIC)
-		return AUTH_API_KEY;
-	if (put->provider == PROVIDER_BEDROCK && put->access_key_id.len != 0)
-		return AUTH_SIGV4;
-	return AUTH_BEARER;
-}
-
-static bool
-check_provider(struct msg_credential_put *put, struct admin_error *e)
-{
-	if (ids_provider(put->provider) == NULL)
-		return admin_check_fail(e, "bad_provider",
-		    "The provider is one of openai, anthropic, bedrock, openai-compatible.");
-	if (put->auth == 0)
-		put->auth = default_auth(put);
-	if (!catalogue_auth_allowed(put->provider, put->auth))
-		return admin_check_fail(e, "bad_auth",
-		    "%s does not take this kind of authorization.", ids_provider(put->provider));
-	return true;
-}
-
-static bool
-check_region(const struct msg_credential_put *put, struct admin_error *e)
-{
-	if (put->provider != PROVIDER_BEDROCK) {
-		if (put->region.len != 0)
-			return admin_check_fail(
-			    e, "bad_region", "Only bedrock credentials have a region.");
-		return true;
-	}
-	if (!catalogue_region_valid(put->region))
-		return admin_check_fail(e, "bad_region",
-		    "A bedrock credential needs its region, such as --region us-east-1.");
-	return true;
-}
-
-static bool
-check_host(struct msg_credential_put *put, char host_buf[254], struct admin_error *e)
-{
-	if (put->host.len == 0) {
-		if (catalogue_host(put->provider, put->region, host_buf) != 0)
-			return admin_check_fail(e, "bad_host",
-			    "An openai-compatible credential needs its host: --host HOST[:PORT].");
-		put->host = view_of(host_buf);
-	}
-	if (!catalogue_host_valid(put->host))
-		return admin_check_fail(e, "bad_host",
-		    "'%.*s' is no host name: lower case, no scheme, no path.", SHOWN(put->host));
-	if (put->port == 0)
-		put->port = HTTPS_PORT;
-	return true;
-}
-
 static bool
 check_ca(const struct msg_credential_put *put, struct admin_error *e)
 {
@@ -160,69 +56,12 @@ check_ca(const struct msg_credential_put *put, struct admin_error *e)
 // --- secret ------------------------------------------------------------------------
 
 static bool
-signs(const struct msg_credential_put *put)
+same_bound_settings(const struct msg_credential_put *put, const struct cred *old)
 {
-	return put->auth == AUTH_SIGV4 || put->auth == AUTH_STS_SESSION;
-}
-
-static bool
-check_secret_text(const struct msg_credential_put *put, struct admin_error *e)
-{
-	struct view s = put->secret;
-	if (!visible(s))
-		return admin_check_fail(e, "bad_secret",
-		    "The key holds a space, a line end or something that is not ASCII: paste it "
-		    "again, alone.");
-	if (s.len < 8)
-		return admin_check_fail(
-		    e, "bad_secret", "The key has %zu characters; that is too short.", s.len);
-	if (has_prefix(s, "sp-"))
-		return admin_check_fail(e, "bad_secret",
-		    "This is a Sallyport key. A credential holds the provider's key.");
-	if (put->provider == PROVIDER_OPENAI && has_prefix(s, "sk-ant-"))
-		return admin_check_fail(e, "bad_secret",
-		    "This looks like an Anthropic key (sk-ant-): use --provider anthropic.");
-	if (put->provider == PROVIDER_ANTHROPIC && has_prefix(s, "sk-") &&
-	    !has_prefix(s, "sk-ant-"))
-		return admin_check_fail(e, "bad_secret",
-		    "This does not look like an Anthropic key (sk-ant-): use --provider openai?");
-	if (signs(put) && (has_prefix(s, "AKIA") || has_prefix(s, "ASIA")))
-		return admin_check_fail(e, "bad_secret",
-		    "This is the access key id; the secret access key is wanted here.");
-	return true;
-}
-
-static bool
-check_aws(const struct msg_credential_put *put, struct admin_error *e)
-{
-	struct view id = put->access_key_id;
-	if (!signs(put)) {
-		if (id.len != 0 || put->session_token.len != 0)
-			return admin_check_fail(e, "bad_access_key",
-			    "An access key id or session token belongs to a bedrock credential "
-			    "with AWS keys only.");
-		return true;
-	}
-	bool ok = id.len >= 16;
-	for (size_t i = 0; i < id.len; i++)
-		ok = ok &&
-		     ((id.p[i] >= 'A' && id.p[i] <= 'Z') || (id.p[i] >= '0' && id.p[i] <= '9'));
-	if (!ok)
-		return admin_check_fail(e, "bad_access_key",
-		    "A bedrock credential needs its access key id, such as --access-key-id "
-		    "AKIAIOSFODNN7EXAMPLE.");
-	// STS gives sessions to long-term keys only.
-	if (put->auth == AUTH_STS_SESSION &&
-	    (!has_prefix(id, "AKIA") || put->session_token.len != 0))
-		return admin_check_fail(e, "bad_access_key",
-		    "Sessions are made of the long-term key of an IAM user: its access key id "
-		    "begins with AKIA, and it has no session token.");
-	if (!visible(put->session_token))
-		return admin_check_fail(e, "bad_session_token",
-		    "The session token holds a space or a line end: paste it again, alone.");
-	if (has_prefix(id, "ASIA") && put->secret.len != 0 && put->session_token.len == 0)
-		return admin_check_fail(e, "bad_session_token",
-		    "ASIA keys are temporary and need their session token.");
+	for (unsigned id = 1; id <= SETTING_LAST; id++)
+		if ((cred_kind_bound_settings() & CATALOGUE_BIT(id)) != 0 &&
+		    !view_eq(cred_kind_setting(put, id), cred_setting(old, (enum setting_id)id)))
+			return false;
 	return true;
 }
 
@@ -232,16 +71,14 @@ same_destination(const struct msg_credential_put *put, const struct cred *old)
 	return put->provider == old->provider && put->auth == old->auth && put->port == old->port &&
 	       view_eq_str(put->host, old->host) && view_eq_str(put->region, old->region) &&
 	       view_eq_str(put->access_key_id, old->access_key_id) &&
-	       view_eq(put->ca_pem, old->ca_pem);
+	       view_eq(put->ca_pem, old->ca_pem) && same_bound_settings(put, old);
 }
 
 static bool
 check_secret(const struct msg_credential_put *put, const struct cred *old, struct admin_error *e)
 {
-	if (!check_aws(put, e))
-		return false;
-	if (put->secret.len != 0)
-		return check_secret_text(put, e);
+	if (put->secret.len != 0 || !cred_kind_of(put->provider, put->auth)->secret)
+		return true;
 	if (old == NULL)
 		return admin_check_fail(
 		    e, "bad_secret", "There is no key: give it on standard input.");
@@ -253,12 +90,30 @@ check_secret(const struct msg_credential_put *put, const struct cred *old, struc
 
 // --- credential ----------------------------------------------------------------------
 
+// Settings that are not given stay, but what was said of the end of another secret.
+static void
+keep_extra(struct msg_credential_put *put, const struct cred *old)
+{
+	size_t n = 0;
+	if (put->setting_count == 0)
+		cred_extra_fill_settings(&old->extra, put->setting, &put->setting_count);
+	for (size_t i = 0; i < put->setting_count; i++)
+		if (put->secret.len == 0 || put->setting[i].id != SETTING_EXPIRES ||
+		    put->setting[i].value.p != old->extra.setting[SETTING_EXPIRES])
+			put->setting[n++] = put->setting[i];
+	put->setting_count = n;
+	if (put->deployment_count == 0)
+		cred_extra_fill_deployments(&old->extra, put->deployment, &put->deployment_count);
+}
+
 // An empty field of a change means: as stored.
 static void
 keep_stored(struct msg_credential_put *put, const struct cred *old)
 {
 	if (put->auth == 0 && put->provider == old->provider)
 		put->auth = old->auth;
+	if (put->provider == old->provider && put->auth == old->auth)
+		keep_extra(put, old);
 	if (put->region.len == 0 && put->provider == old->provider)
 		put->region = view_of(old->region);
 	if (put->access_key_id.len == 0 && put->auth == old->auth)
@@ -275,12 +130,12 @@ keep_stored(struct msg_credential_put *put, const struct cred *old)
 }
 
 static bool
-check_operations(const struct msg_credential_put *put, struct admin_error *e)
+check_operations(
+    const struct msg_credential_put *put, const struct catalogue *cat, struct admin_error *e)
 {
 	for (size_t i = 0; i < put->operation_count; i++) {
 		struct view name = put->operation[i].name;
-		const struct catalogue_op *op = catalogue_find(ids_operation_of(name));
-		if (op == NULL || !catalogue_serves(op, put->provider))
+		if (!catalogue_speaks(cat, ids_operation_of(name), put->provider))
 			return admin_check_fail(e, "bad_operation",
 			    "'%.*s' is no operation of %s (such as chat, messages, converse).",
 			    SHOWN(name), ids_provider(put->provider));
@@ -289,16 +144,15 @@ check_operations(const struct msg_credential_put *put, struct admin_error *e)
 }
 
 bool
-admin_check_credential(struct msg_credential_put *put, const struct cred *old, char host_buf[254],
-    struct admin_error *e)
+admin_check_credential(struct msg_credential_put *put, const struct cred *old,
+    const struct catalogue *cat, uint64_t now_s, struct cred_kind_room *room, struct admin_error *e)
 {
 	if (old != NULL)
 		keep_stored(put, old);
-	return check_name(put->name, "credential", e) && check_provider(put, e) &&
-	       check_region(put, e) && check_host(put, host_buf, e) &&
-	       check_workspace(&put->workspace, e) && check_ca(put, e) &&
-	       check_secret(put, old, e) && check_models(put->model, put->model_count, e) &&
-	       check_operations(put, e);
+	return check_name(put->name, "credential", e) &&
+	       cred_kind_check(put, cat, now_s, room, e) && check_workspace(&put->workspace, e) &&
+	       check_ca(put, e) && check_secret(put, old, e) &&
+	       check_models(put->model, put->model_count, e) && check_operations(put, cat, e);
 }
 
 // --- virtual key -----------------------------------------------------------------------

@@ -1,246 +1,329 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of operations and the grammars of everything that goes into a head. Pure.
+// Reading the frames of a catalogue and looking things up in it. Touches memory only.
 #include "vaultd/catalogue.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define MIB 1048576U
+#include "vaultd/catalogue_row.h"
+#include "vaultd/grammar.h"
 
-#define FROM_OPENAI    (CATALOGUE_BIT(PROVIDER_OPENAI) | CATALOGUE_BIT(PROVIDER_OPENAI_COMPATIBLE))
-#define FROM_ANTHROPIC CATALOGUE_BIT(PROVIDER_ANTHROPIC)
-#define FROM_BEDROCK   CATALOGUE_BIT(PROVIDER_BEDROCK)
+#define SHOWN(v) (int)MIN((v).len, 80U), (v).p
 
-#define H_PLAIN	 (CATALOGUE_BIT(HEADER_CONTENT_TYPE) | CATALOGUE_BIT(HEADER_ACCEPT))
-#define H_OPENAI (H_PLAIN | CATALOGUE_BIT(HEADER_OPENAI_BETA))
-#define H_ANTHROPIC                                                                                \
-	(H_PLAIN | CATALOGUE_BIT(HEADER_ANTHROPIC_VERSION) | CATALOGUE_BIT(HEADER_ANTHROPIC_BETA))
-#define H_CONVERSE H_PLAIN
-#define H_INVOKE                                                                                   \
-	(H_PLAIN | CATALOGUE_BIT(HEADER_BEDROCK_ACCEPT) | CATALOGUE_BIT(HEADER_BEDROCK_TRACE) |    \
-	    CATALOGUE_BIT(HEADER_BEDROCK_GUARDRAIL_ID) |                                           \
-	    CATALOGUE_BIT(HEADER_BEDROCK_GUARDRAIL_VERSION) |                                      \
-	    CATALOGUE_BIT(HEADER_BEDROCK_LATENCY) | CATALOGUE_BIT(HEADER_BEDROCK_SERVICE_TIER))
-
-#define P_BETA CATALOGUE_BIT(PARAM_BETA)
-#define P_PAGE                                                                                     \
-	(CATALOGUE_BIT(PARAM_LIMIT) | CATALOGUE_BIT(PARAM_AFTER_ID) |                              \
-	    CATALOGUE_BIT(PARAM_BEFORE_ID))
-
-// Largest bodies: Anthropic 32 MB; Bedrock 25,000,000 bytes; OpenAI states none.
-static const struct catalogue_op ops[] = {
-    {OP_OPENAI_CHAT, "POST", "/v1/chat/completions", NULL, true, FROM_OPENAI, H_OPENAI, 0,
-	64 * MIB},
-    {OP_OPENAI_RESPONSES, "POST", "/v1/responses", NULL, true, FROM_OPENAI, H_OPENAI, 0, 64 * MIB},
-    {OP_OPENAI_EMBEDDINGS, "POST", "/v1/embeddings", NULL, true, FROM_OPENAI, H_OPENAI, 0,
-	64 * MIB},
-    {OP_OPENAI_MODELS, "GET", "/v1/models", NULL, false, FROM_OPENAI, H_OPENAI, 0, 0},
-    {OP_OPENAI_MODEL, "GET", "/v1/models/", "", true, FROM_OPENAI, H_OPENAI, 0, 0},
-    {OP_ANTHROPIC_MESSAGES, "POST", "/v1/messages", NULL, true, FROM_ANTHROPIC, H_ANTHROPIC, P_BETA,
-	32 * MIB},
-    {OP_ANTHROPIC_COUNT_TOKENS, "POST", "/v1/messages/count_tokens", NULL, true, FROM_ANTHROPIC,
-	H_ANTHROPIC, P_BETA, 32 * MIB},
-    {OP_ANTHROPIC_MODELS, "GET", "/v1/models", NULL, false, FROM_ANTHROPIC, H_ANTHROPIC,
-	P_BETA | P_PAGE, 0},
-    {OP_BEDROCK_CONVERSE, "POST", "/model/", "/converse", true, FROM_BEDROCK, H_CONVERSE, 0,
-	25000000},
-    {OP_BEDROCK_CONVERSE_STREAM, "POST", "/model/", "/converse-stream", true, FROM_BEDROCK,
-	H_CONVERSE, 0, 25000000},
-    {OP_BEDROCK_INVOKE, "POST", "/model/", "/invoke", true, FROM_BEDROCK, H_INVOKE, 0, 25000000},
-    {OP_BEDROCK_INVOKE_STREAM, "POST", "/model/", "/invoke-with-response-stream", true,
-	FROM_BEDROCK, H_INVOKE, 0, 25000000},
-};
-
-const struct catalogue_op *
-catalogue_find(uint64_t operation)
-{
-	if (operation == 0 || operation > ARRAY_LEN(ops))
-		return NULL;
-	const struct catalogue_op *op = &ops[operation - 1];
-	BUG_IF(op->id != operation); // the table is in order of id
-	return op;
-}
+// --- frames ----------------------------------------------------------------------
 
 bool
-catalogue_serves(const struct catalogue_op *op, uint64_t provider)
+catalogue_next_frame(struct view frames, size_t *at, struct frame *f)
 {
-	return provider < 32 && (op->providers & CATALOGUE_BIT(provider)) != 0;
-}
-
-bool
-catalogue_auth_allowed(uint64_t provider, uint64_t auth)
-{
-	switch (provider) {
-	case PROVIDER_OPENAI:
-		return auth == AUTH_BEARER;
-	case PROVIDER_ANTHROPIC:
-	case PROVIDER_OPENAI_COMPATIBLE:
-		return auth == AUTH_BEARER || auth == AUTH_API_KEY;
-	case PROVIDER_BEDROCK:
-		return auth == AUTH_BEARER || auth == AUTH_SIGV4 || auth == AUTH_STS_SESSION;
-	default:
+	const uint8_t *p = (const uint8_t *)frames.p + *at;
+	size_t left = frames.len - *at;
+	if (left == 0 || frame_read_header(p, left, f) != FRAME_OK ||
+	    f->len > left - FRAME_HEADER_LEN)
 		return false;
-	}
-}
-
-int
-catalogue_host(uint64_t provider, struct view region, char host[254])
-{
-	struct text t;
-	text_init(&t, host, 253);
-	switch (provider) {
-	case PROVIDER_OPENAI:
-		text_str(&t, "api.openai.com");
-		break;
-	case PROVIDER_ANTHROPIC:
-		text_str(&t, "api.anthropic.com");
-		break;
-	case PROVIDER_BEDROCK:
-		if (!catalogue_region_valid(region))
-			return -1;
-		text_str(&t, "bedrock-runtime.");
-		text_view(&t, region);
-		text_str(&t, ".amazonaws.com");
-		break;
-	default:
-		return -1;
-	}
-	host[t.len] = '\0';
-	return 0;
-}
-
-// --- grammars --------------------------------------------------------------------
-
-static bool
-is_lower(char c)
-{
-	return c >= 'a' && c <= 'z';
-}
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool
-catalogue_region_valid(struct view r)
-{
-	if (r.len < 6 || r.len > 25 || !is_lower(r.p[0]) || !is_lower(r.p[1]))
-		return false;
-	size_t i = 2, words = 0;
-	while (i + 1 < r.len && r.p[i] == '-' && is_lower(r.p[i + 1])) {
-		for (i++; i < r.len && is_lower(r.p[i]);)
-			i++;
-		words++;
-	}
-	if (words == 0 || i >= r.len || r.p[i] != '-')
-		return false;
-	size_t digits = r.len - i - 1;
-	if (digits < 1 || digits > 2)
-		return false;
-	return is_digit(r.p[i + 1]) && is_digit(r.p[r.len - 1]);
-}
-
-bool
-catalogue_host_valid(struct view h)
-{
-	if (h.len == 0 || h.len > 253)
-		return false;
-	size_t label = 0;
-	for (size_t i = 0; i < h.len; i++) {
-		char c = h.p[i];
-		if (c == '.') {
-			if (label == 0 || h.p[i - 1] == '-')
-				return false;
-			label = 0;
-			continue;
-		}
-		if (!is_lower(c) && !is_digit(c) && (c != '-' || label == 0))
-			return false;
-		if (++label > 63)
-			return false;
-	}
-	return label != 0 && h.p[h.len - 1] != '-';
-}
-
-static bool
-visible(struct view v)
-{
-	for (size_t i = 0; i < v.len; i++)
-		if (v.p[i] < 0x21 || v.p[i] > 0x7e)
-			return false;
+	f->payload = p + FRAME_HEADER_LEN;
+	*at += FRAME_HEADER_LEN + f->len;
 	return true;
 }
 
-// A model id is one path segment on the wire ('/' is sent as %2F), but a server that
-// decodes before it resolves would climb: no part between slashes may be "." or "..".
+static bool fault(struct catalogue_error *e, const char *fmt, ...) PRINTF(2, 3);
+
 static bool
-has_dot_segment(struct view m)
+fault(struct catalogue_error *e, const char *fmt, ...)
 {
-	size_t start = 0;
-	for (size_t i = 0; i <= m.len; i++) {
-		if (i < m.len && m.p[i] != '/')
-			continue;
-		struct view part = {m.p + start, i - start};
-		if (view_eq_str(part, ".") || view_eq_str(part, ".."))
-			return true;
-		start = i + 1;
-	}
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(e->message, sizeof(e->message), fmt, ap);
+	va_end(ap);
 	return false;
 }
 
-bool
-catalogue_model_valid(struct view m)
+// --- rows --------------------------------------------------------------------------
+
+static void *
+grow(void *list, size_t count, size_t size)
 {
-	return m.len >= 1 && m.len <= 2048 && visible(m) && !has_dot_segment(m);
+	if ((count & (count - 1)) != 0) // room until the next power of two
+		return list;
+	return base_realloc(list, MAX(count * 2, 1U) * size);
 }
 
-bool
-catalogue_header_valid(struct view v)
+static unsigned
+intern_prefix(struct catalogue *c, struct view prefix)
 {
-	if (v.len == 0 || v.len > 2048 || v.p[0] == ' ' || v.p[v.len - 1] == ' ')
-		return false;
-	for (size_t i = 0; i < v.len; i++)
-		if (v.p[i] < 0x20 || v.p[i] > 0x7e)
-			return false;
+	int i = catalogue_prefix(c, prefix);
+	if (i >= 0)
+		return (unsigned)i;
+	if (c->prefix_count == CATALOGUE_PREFIXES_MAX)
+		return CATALOGUE_PREFIXES_MAX;
+	c->prefix[c->prefix_count] = prefix;
+	return (unsigned)c->prefix_count++;
+}
+
+static const char *
+add_host(struct catalogue *c, const struct msg_catalogue_host *m)
+{
+	const char *why = catalogue_row_host(m);
+	for (size_t i = 0; why == NULL && i < c->host_count; i++)
+		if (c->host[i].provider == m->provider && view_eq(c->host[i].location, m->location))
+			why = "the provider has a host for this location already";
+	if (why != NULL)
+		return why;
+	c->host = grow(c->host, c->host_count, sizeof(*c->host));
+	c->host[c->host_count++] = (struct catalogue_host){m->provider, m->location, m->host};
+	return NULL;
+}
+
+static const char *
+add_op(struct catalogue *c, const struct msg_catalogue_op *m)
+{
+	const char *why = catalogue_row_op(m);
+	if (why == NULL && catalogue_op(c, m->operation, m->provider, m->variant) != NULL)
+		why = "the provider has a row for this operation already";
+	if (why != NULL)
+		return why;
+	c->op = grow(c->op, c->op_count, sizeof(*c->op));
+	c->op[c->op_count++] = (struct catalogue_op){.id = m->operation,
+	    .provider = m->provider,
+	    .variant = m->variant,
+	    .method = m->method,
+	    .path = m->path,
+	    .query = m->query,
+	    .headers = catalogue_row_headers(m),
+	    .params = catalogue_row_params(m),
+	    .max_body = m->max_body};
+	return NULL;
+}
+
+static const char *
+add_model(struct catalogue *c, const struct msg_catalogue_model *m)
+{
+	const char *why = catalogue_row_model(m);
+	if (why != NULL)
+		return why;
+	struct catalogue_model row = {.provider = m->provider,
+	    .name = m->name,
+	    .upstream = m->upstream,
+	    .flags = m->flags,
+	    .in_region = m->in_region};
+	for (size_t i = 0; i < m->profile_count; i++) {
+		unsigned p = intern_prefix(c, m->profile[i].name);
+		if (p == CATALOGUE_PREFIXES_MAX)
+			return "there are too many profiles";
+		row.profiles |= CATALOGUE_BIT(p);
+	}
+	c->model = grow(c->model, c->model_count, sizeof(*c->model));
+	c->model[c->model_count++] = row;
+	return NULL;
+}
+
+static const char *
+add_profile(struct catalogue *c, const struct msg_catalogue_profile *m)
+{
+	const char *why = catalogue_row_profile(m);
+	if (why != NULL)
+		return why;
+	struct catalogue_profile row = {.prefix = intern_prefix(c, m->prefix),
+	    .model = m->model,
+	    .source_count = m->source_count};
+	if (row.prefix == CATALOGUE_PREFIXES_MAX)
+		return "there are too many profiles";
+	row.source = base_calloc(m->source_count, sizeof(*row.source));
+	for (size_t i = 0; i < m->source_count; i++)
+		row.source[i] = m->source[i].name;
+	c->profile = grow(c->profile, c->profile_count, sizeof(*c->profile));
+	c->profile[c->profile_count++] = row;
+	return NULL;
+}
+
+static bool
+add_row(struct catalogue *c, const struct frame *f, size_t number, struct catalogue_error *e)
+{
+	union {
+		struct msg_catalogue_host host;
+		struct msg_catalogue_op op;
+		struct msg_catalogue_model model;
+		struct msg_catalogue_profile profile;
+	} m;
+	const char *name = msg_name(f->type), *why = NULL;
+	struct view what = {0};
+	if (f->type < MSG_CATALOGUE_HOST || f->type > MSG_CATALOGUE_PROFILE)
+		return fault(e, "row %zu: not a row of a catalogue", number);
+	if (msg_decode(f->type, f->payload, f->len, &m) != 0)
+		return fault(e, "row %zu: malformed %s", number, name);
+	if (f->type == MSG_CATALOGUE_HOST) {
+		why = add_host(c, &m.host);
+		what = m.host.host;
+	} else if (f->type == MSG_CATALOGUE_OP) {
+		why = add_op(c, &m.op);
+		what = m.op.path;
+	} else if (f->type == MSG_CATALOGUE_MODEL) {
+		why = add_model(c, &m.model);
+		what = m.model.name;
+	} else {
+		why = add_profile(c, &m.profile);
+		what = m.profile.model;
+	}
+	return why == NULL ? true
+			   : fault(e, "row %zu (%s '%.*s'): %s", number, name, SHOWN(what), why);
+}
+
+// --- the whole -----------------------------------------------------------------------
+
+static int
+compare(struct view a, struct view b)
+{
+	int r = memcmp(a.p, b.p, MIN(a.len, b.len));
+	return r != 0 ? r : (a.len > b.len) - (a.len < b.len);
+}
+
+static int
+by_name(const void *x, const void *y)
+{
+	const struct catalogue_model *a = x, *b = y;
+	int r = compare(a->name, b->name);
+	return r != 0 ? r : (a->provider > b->provider) - (a->provider < b->provider);
+}
+
+static int
+by_upstream(const void *x, const void *y)
+{
+	const struct catalogue_model *a = *(struct catalogue_model *const *)x,
+				     *b = *(struct catalogue_model *const *)y;
+	int r = compare(a->upstream, b->upstream);
+	if (r == 0)
+		r = (a->provider > b->provider) - (a->provider < b->provider);
+	return r != 0 ? r : (a > b) - (a < b);
+}
+
+static bool
+index_models(struct catalogue *c, struct catalogue_error *e)
+{
+	if (c->model_count == 0)
+		return true;
+	qsort(c->model, c->model_count, sizeof(*c->model), by_name);
+	for (size_t i = 1; i < c->model_count; i++)
+		if (by_name(&c->model[i - 1], &c->model[i]) == 0)
+			return fault(e, "the model '%.*s' of %s is there twice",
+			    SHOWN(c->model[i].name), ids_provider(c->model[i].provider));
+	c->by_upstream = base_calloc(c->model_count, sizeof(*c->by_upstream));
+	for (size_t i = 0; i < c->model_count; i++)
+		c->by_upstream[i] = &c->model[i];
+	qsort(c->by_upstream, c->model_count, sizeof(*c->by_upstream), by_upstream);
 	return true;
 }
 
 static bool
-token_char(char c)
+read_frames(struct catalogue *c, struct catalogue_error *e)
 {
-	return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
-	       c == '.' || c == ':';
+	struct msg_catalogue_begin begin;
+	struct msg_catalogue_end end;
+	struct frame f;
+	size_t at = 0, rows = 0;
+	if (!catalogue_next_frame(c->frames, &at, &f) || f.type != MSG_CATALOGUE_BEGIN ||
+	    msg_decode(f.type, f.payload, f.len, &begin) != 0)
+		return fault(e, "it does not begin with a good BEGIN");
+	if (!(begin.source.len == 0 || grammar_header_valid(begin.source)) ||
+	    !grammar_header_valid(begin.as_of))
+		return fault(e, "source and date are printable ASCII");
+	c->version = begin.version;
+	c->source = begin.source;
+	c->as_of = begin.as_of;
+	for (;;) {
+		if (!catalogue_next_frame(c->frames, &at, &f))
+			return fault(e, "it breaks off after row %zu", rows);
+		if (f.type == MSG_CATALOGUE_END)
+			break;
+		if (++rows > CATALOGUE_ROWS_MAX)
+			return fault(e, "it has more than %u rows", CATALOGUE_ROWS_MAX);
+		if (!add_row(c, &f, rows, e))
+			return false;
+	}
+	if (msg_decode(f.type, f.payload, f.len, &end) != 0 || end.rows != rows ||
+	    begin.rows != rows)
+		return fault(e, "it says another number of rows than the %zu it has", rows);
+	if (at != c->frames.len)
+		return fault(e, "there is something after its end");
+	if (c->op_count == 0)
+		return fault(e, "it has no operation");
+	return index_models(c, e);
 }
 
-bool
-catalogue_param_valid(uint64_t param, struct view v)
+static void
+destroy(struct catalogue *c)
 {
-	switch (param) {
-	case PARAM_BETA:
-		return view_eq_str(v, "true") || view_eq_str(v, "false");
-	case PARAM_LIMIT:
-		for (size_t i = 0; i < v.len; i++)
-			if (!is_digit(v.p[i]))
-				return false;
-		return v.len >= 1 && v.len <= 4;
-	case PARAM_AFTER_ID:
-	case PARAM_BEFORE_ID:
-		for (size_t i = 0; i < v.len; i++)
-			if (!token_char(v.p[i]))
-				return false;
-		return v.len >= 1 && v.len <= 128;
-	default:
-		return false;
+	for (size_t i = 0; i < c->profile_count; i++)
+		free(c->profile[i].source);
+	free(c->profile);
+	free(c->by_upstream);
+	free(c->model);
+	free(c->host);
+	free(c->op);
+	free((void *)(uintptr_t)c->frames.p);
+	free(c);
+}
+
+struct catalogue *
+catalogue_parse(struct view frames, struct catalogue_error *e)
+{
+	if (frames.len == 0 || frames.len > CATALOGUE_SIZE_MAX) {
+		fault(e, "it is empty or longer than %u bytes", CATALOGUE_SIZE_MAX);
+		return NULL;
 	}
+	struct catalogue *c = base_calloc(1, sizeof(*c));
+	char *copy = base_realloc(NULL, frames.len);
+	memcpy(copy, frames.p, frames.len);
+	for (size_t at = 0, next = 0; next < frames.len; at = next) { // ids are of no matter
+		struct frame f;
+		if (!catalogue_next_frame((struct view){copy, frames.len}, &next, &f))
+			break;
+		memset(copy + at + FRAME_ID_AT, 0, FRAME_HEADER_LEN - FRAME_ID_AT);
+	}
+	c->refs = 1;
+	c->frames = (struct view){copy, frames.len};
+	if (read_frames(c, e))
+		return c;
+	destroy(c);
+	return NULL;
+}
+
+struct catalogue *
+catalogue_parse_as(struct view frames, uint64_t version, struct catalogue_error *e)
+{
+	struct msg_catalogue_begin begin;
+	struct frame f;
+	size_t at = 0;
+	if (frames.len > CATALOGUE_SIZE_MAX || !catalogue_next_frame(frames, &at, &f) ||
+	    f.type != MSG_CATALOGUE_BEGIN || msg_decode(f.type, f.payload, f.len, &begin) != 0) {
+		fault(e, "it is too long, or does not begin with a good BEGIN");
+		return NULL;
+	}
+	uint8_t *buf = base_realloc(NULL, frames.len + FRAME_PAYLOAD_MAX);
+	begin.version = version;
+	struct frame out = {.type = MSG_CATALOGUE_BEGIN};
+	out.len = msg_encode(
+	    out.type, &begin, buf + FRAME_HEADER_LEN, FRAME_PAYLOAD_MAX - FRAME_HEADER_LEN);
+	BUG_IF(out.len == 0);
+	frame_write_header(buf, &out);
+	size_t n = FRAME_HEADER_LEN + out.len;
+	memcpy(buf + n, frames.p + at, frames.len - at);
+	struct catalogue *c =
+	    catalogue_parse((struct view){(const char *)buf, n + frames.len - at}, e);
+	free(buf);
+	return c;
+}
+
+struct catalogue *
+catalogue_ref(struct catalogue *c)
+{
+	c->refs++;
+	return c;
 }
 
 void
-catalogue_path(const struct catalogue_op *op, struct view model, struct text *t)
+catalogue_unref(struct catalogue *c)
 {
-	text_str(t, op->prefix);
-	if (op->suffix == NULL)
-		return;
-	text_encoded(t, model, false);
-	text_str(t, op->suffix);
+	if (c != NULL && --c->refs == 0)
+		destroy(c);
 }

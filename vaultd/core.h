@@ -10,6 +10,7 @@
 struct event_base;
 struct store;
 struct seal;
+struct catalogue;
 struct cred_table;
 struct vkey_table;
 struct head_work;
@@ -27,6 +28,8 @@ struct core {
 	struct event_base *base;
 	struct store *store;
 	struct seal *seal;
+	struct catalogue *catalogue;
+	uint64_t catalogue_version; // greatest that was ever given
 	struct cred_table *creds;
 	struct vkey_table *vkeys;
 	struct head_work *work; // secret memory, wiped after each head

@@ -7,12 +7,16 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "vaultd/catalogue.h"
+#include "vaultd/grammar.h"
 #include "vaultd/text.h"
 
-#define RECORD_FIELDS 18U
-#define PLAIN_MAX     (4096U + 4096U + 16U) // secret and token in msgpack
-#define HINT_FROM     20U		    // shorter secrets get no hint
+// Format 1 ends before settings and deployments; it is read, never written.
+#define FORMAT	      2U
+#define RECORD_FIELDS 20U
+#define FIELDS_OF_1   18U
+#define SECRET_MAX    8192U
+#define PLAIN_MAX     (2U * SECRET_MAX + 16U) // secret and token in msgpack
+#define HINT_FROM     20U		      // shorter secrets get no hint
 
 struct cred_table {
 	struct store *store;
@@ -30,7 +34,7 @@ static void
 put_record(const struct cred *c, struct mp_out *o)
 {
 	mp_put_array(o, RECORD_FIELDS);
-	mp_put_uint(o, 1); // format
+	mp_put_uint(o, FORMAT);
 	mp_put_str(o, view_of(c->name));
 	mp_put_uint(o, c->provider);
 	mp_put_uint(o, c->auth);
@@ -48,6 +52,7 @@ put_record(const struct cred *c, struct mp_out *o)
 	names_put(&c->models, o);
 	mp_put_uint(o, c->secret_version);
 	mp_put_bin(o, (struct view){(const char *)c->sealed_secret, c->sealed_len});
+	cred_extra_put(&c->extra, o); // two fields
 }
 
 static int
@@ -58,12 +63,12 @@ get_text(struct mp_in *in, char *dst, size_t size)
 }
 
 static int
-get_scalars(struct cred *c, struct mp_in *in)
+get_scalars(struct cred *c, struct mp_in *in, uint64_t *format_r)
 {
-	uint64_t format;
 	size_t n;
-	if (mp_get_array(in, RECORD_FIELDS, &n) != 0 || n != RECORD_FIELDS ||
-	    mp_get_uint(in, 1, &format) != 0 || get_text(in, c->name, sizeof(c->name)) != 0 ||
+	if (mp_get_array(in, RECORD_FIELDS, &n) != 0 || mp_get_uint(in, FORMAT, format_r) != 0 ||
+	    *format_r == 0 || n != (*format_r == 1 ? FIELDS_OF_1 : RECORD_FIELDS) ||
+	    get_text(in, c->name, sizeof(c->name)) != 0 ||
 	    mp_get_uint(in, UINT32_MAX, &c->provider) != 0 ||
 	    mp_get_uint(in, UINT32_MAX, &c->auth) != 0 ||
 	    get_text(in, c->host, sizeof(c->host)) != 0 || mp_get_uint(in, 65535, &c->port) != 0 ||
@@ -94,17 +99,29 @@ own_sealed(struct cred *c, const uint8_t *p, size_t len)
 	c->sealed_len = len;
 }
 
+static void
+read_expiry(struct cred *c)
+{
+	c->expires_s = 0;
+	if (c->extra.setting[SETTING_EXPIRES] != NULL &&
+	    grammar_number(cred_setting(c, SETTING_EXPIRES), &c->expires_s) != 0)
+		c->expires_s = 1; // what cannot be read is over
+}
+
 static int
 get_record(struct cred *c, const uint8_t *p, size_t len)
 {
 	struct mp_in in;
 	struct view ca, sealed;
+	uint64_t format;
 	mp_in_init(&in, p, len);
-	if (get_scalars(c, &in) != 0 || mp_get_str(&in, STORE_RECORD_MAX, &ca) != 0 ||
+	if (get_scalars(c, &in, &format) != 0 || mp_get_str(&in, STORE_RECORD_MAX, &ca) != 0 ||
 	    names_get(&c->models, &in) != 0 ||
 	    mp_get_uint(&in, UINT64_MAX, &c->secret_version) != 0 ||
-	    mp_get_bin(&in, STORE_RECORD_MAX, &sealed) != 0 || !mp_in_done(&in))
+	    mp_get_bin(&in, STORE_RECORD_MAX, &sealed) != 0 ||
+	    (format != 1 && cred_extra_get(&c->extra, &in) != 0) || !mp_in_done(&in))
 		return -1;
+	read_expiry(c);
 	c->ca_pem = own_view(ca);
 	own_sealed(c, (const uint8_t *)sealed.p, sealed.len);
 	return 0;
@@ -176,6 +193,7 @@ cred_free(struct cred *c)
 	if (c == NULL)
 		return;
 	names_clear(&c->models);
+	cred_extra_clear(&c->extra);
 	free((void *)(uintptr_t)c->ca_pem.p);
 	free(c->sealed_secret);
 	free(c);
@@ -241,10 +259,34 @@ cred_handle(const struct cred_table *t, const struct cred *c)
 bool
 cred_allows_operation(const struct cred *c, uint64_t operation)
 {
-	const struct catalogue_op *op = catalogue_find(operation);
-	if (op == NULL || !catalogue_serves(op, c->provider))
-		return false;
-	return c->operations == 0 || (c->operations >> operation & 1) != 0;
+	return c->operations == 0 || (operation < 64 && (c->operations >> operation & 1) != 0);
+}
+
+struct view
+cred_setting(const struct cred *c, enum setting_id id)
+{
+	return view_of(c->extra.setting[id]);
+}
+
+struct view
+cred_deployment(const struct cred *c, struct view model)
+{
+	for (size_t i = 0; i < c->extra.deployment_count; i++)
+		if (view_eq_str(model, c->extra.deployment[i].model))
+			return view_of(c->extra.deployment[i].name);
+	return (struct view){0};
+}
+
+uint64_t
+cred_variant(const struct cred *c)
+{
+	return c->provider == PROVIDER_AZURE && cred_setting(c, SETTING_API_VERSION).len != 0;
+}
+
+bool
+cred_expired(const struct cred *c, uint64_t now_s)
+{
+	return c->expires_s != 0 && c->expires_s <= now_s;
 }
 
 // --- changing ----------------------------------------------------------------------
@@ -281,7 +323,8 @@ seal_secret(struct cred_table *t, struct cred *c, const struct msg_credential_pu
 	secmem_free(plain);
 	c->has_session_token = put->session_token.len != 0;
 	c->hint[0] = '\0';
-	if (put->secret.len >= HINT_FROM)
+	// The end of a private key says nothing to a reader.
+	if (put->secret.len >= HINT_FROM && put->provider != PROVIDER_VERTEX)
 		memcpy(c->hint, put->secret.p + put->secret.len - 4, 4);
 	return 0;
 }
@@ -316,6 +359,8 @@ copy_fields(struct cred *c, const struct msg_credential_put *put)
 	c->enabled = put->enabled;
 	c->ca_pem = own_view(put->ca_pem);
 	names_set(&c->models, put->model, put->model_count);
+	cred_extra_set(&c->extra, put);
+	read_expiry(c);
 	for (size_t i = 0; i < put->operation_count; i++)
 		c->operations |= UINT64_C(1) << ids_operation_of(put->operation[i].name);
 }
@@ -334,8 +379,10 @@ cred_is_same(const struct cred *c, const struct msg_credential_put *put)
 		    c->auth == next.auth && c->port == next.port &&
 		    c->rate_per_minute == next.rate_per_minute && c->enabled == next.enabled &&
 		    c->operations == next.operations && view_eq(c->ca_pem, next.ca_pem) &&
-		    names_equal(&c->models, &next.models);
+		    names_equal(&c->models, &next.models) &&
+		    cred_extra_equal(&c->extra, &next.extra);
 	names_clear(&next.models);
+	cred_extra_clear(&next.extra);
 	free((void *)(uintptr_t)next.ca_pem.p);
 	return same;
 }
@@ -356,7 +403,8 @@ cred_prepare(struct cred_table *t, const struct cred *old, const struct msg_cred
 		c->uses = old->uses;
 		c->last_used_s = old->last_used_s;
 	}
-	if (old != NULL && put->secret.len == 0) {
+	// A kind without a secret seals an empty one, whatever was there before.
+	if (old != NULL && put->secret.len == 0 && put->auth == old->auth) {
 		keep_secret(c, old);
 	} else if (seal_secret(t, c, put) != 0) {
 		cred_free(c);
@@ -374,7 +422,7 @@ same_secret(struct cred_table *t, const struct cred *a, const struct cred *b)
 	bool same = false;
 	if (cred_open_secret(t, b, &sb, &tb) == 0) {
 		same = sa.len == sb.len && ta.len == tb.len &&
-		       sodium_memcmp(sa.p, sb.p, sa.len) == 0 &&
+		       (sa.len == 0 || sodium_memcmp(sa.p, sb.p, sa.len) == 0) &&
 		       (ta.len == 0 || sodium_memcmp(ta.p, tb.p, ta.len) == 0);
 		secret_wipe(&sb);
 		secret_wipe(&tb);
@@ -389,14 +437,11 @@ cred_same(struct cred_table *t, const struct cred *a, const struct cred *b)
 {
 	if (a->provider != b->provider || a->auth != b->auth || a->port != b->port ||
 	    a->rate_per_minute != b->rate_per_minute || a->enabled != b->enabled ||
-	    a->operations != b->operations || a->models.count != b->models.count ||
-	    strcmp(a->host, b->host) != 0 || strcmp(a->region, b->region) != 0 ||
-	    strcmp(a->access_key_id, b->access_key_id) != 0 ||
-	    strcmp(a->workspace, b->workspace) != 0 || !view_eq(a->ca_pem, b->ca_pem))
+	    a->operations != b->operations || strcmp(a->host, b->host) != 0 ||
+	    strcmp(a->region, b->region) != 0 || strcmp(a->access_key_id, b->access_key_id) != 0 ||
+	    strcmp(a->workspace, b->workspace) != 0 || !view_eq(a->ca_pem, b->ca_pem) ||
+	    !names_equal(&a->models, &b->models) || !cred_extra_equal(&a->extra, &b->extra))
 		return false;
-	for (size_t i = 0; i < a->models.count; i++)
-		if (strcmp(a->models.name[i], b->models.name[i]) != 0)
-			return false;
 	return same_secret(t, a, b);
 }
 
@@ -466,10 +511,10 @@ cred_open_secret(
 	size_t n;
 	struct view secret, token;
 	mp_in_init(&in, plain, len);
-	if (mp_get_array(&in, 2, &n) != 0 || mp_get_bin(&in, 4096, &secret) != 0 ||
-	    mp_get_bin(&in, 4096, &token) != 0 || !mp_in_done(&in))
+	if (mp_get_array(&in, 2, &n) != 0 || mp_get_bin(&in, SECRET_MAX, &secret) != 0 ||
+	    mp_get_bin(&in, SECRET_MAX, &token) != 0 || !mp_in_done(&in))
 		BUG("a loaded secret does not parse");
-	int r = secret_set(secret_r, secret.p, secret.len);
+	int r = secret.len == 0 ? 0 : secret_set(secret_r, secret.p, secret.len);
 	if (r == 0 && token.len != 0)
 		r = secret_set(token_r, token.p, token.len);
 	if (r != 0)

@@ -9,6 +9,7 @@
 #ifndef VAULTD_CRED_H
 #define VAULTD_CRED_H
 
+#include "vaultd/cred_extra.h"
 #include "vaultd/limits.h"
 #include "vaultd/names.h"
 #include "vaultd/seal.h"
@@ -35,6 +36,8 @@ struct cred {
 	uint64_t operations; // bit per enum operation; 0: all of the provider
 	struct names models;
 	struct view ca_pem; // owned
+	struct cred_extra extra;
+	uint64_t expires_s; // setting `expires`: Unix time, 0: none is known
 
 	uint64_t secret_version; // version at which the secret was sealed
 	uint8_t *sealed_secret;	 // owned ciphertext
@@ -86,7 +89,15 @@ int cred_remove(struct cred_table *t, struct cred *c) MUST_CHECK;
 int cred_open_secret(struct cred_table *t, const struct cred *c, struct secret *secret_r,
     struct secret *token_r) MUST_CHECK;
 
-// True if the credential may serve the operation at all (provider, list).
+// True if its list of operations has it, or there is no list.
 bool cred_allows_operation(const struct cred *c, uint64_t operation);
+
+struct view cred_setting(const struct cred *c, enum setting_id id); // empty: absent
+// Azure: what the credential calls this model; empty: nothing of its own.
+struct view cred_deployment(const struct cred *c, struct view model);
+// Which rows of the catalogue are this credential's: 1 for Azure's dated API.
+uint64_t cred_variant(const struct cred *c);
+// Whether its secret is known to be dead.
+bool cred_expired(const struct cred *c, uint64_t now_s);
 
 #endif

@@ -26,6 +26,8 @@ static const struct {
     [DENY_TOKEN_FAILED] = {502, "token_exchange_failed"},
     [DENY_PROVIDER_AUTH] = {502, "provider_auth_failed"},
     [DENY_VAULT_BUSY] = {503, "vault_busy"},
+    [DENY_CREDENTIAL_EXPIRED] = {403, "credential_expired"},
+    [DENY_NO_PROFILE] = {404, "no_inference_profile"},
 };
 
 const char *

@@ -24,6 +24,8 @@ enum deny_kind {
 	DENY_TOKEN_FAILED,	    // 502: no temporary credential could be had
 	DENY_PROVIDER_AUTH,	    // 502: because the provider refused the stored one
 	DENY_VAULT_BUSY,	    // 503
+	DENY_CREDENTIAL_EXPIRED,    // 403
+	DENY_NO_PROFILE,	    // 404
 	DENY_COUNT,
 };
 

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/catalogue.h"
 #include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/use.h"
@@ -89,6 +90,26 @@ gateway_takes_sealers(struct gateway *gw)
 	return chan_unsent_fds(c) < UNSENT_MAX;
 }
 
+static void
+send_catalogue(struct gateway *gw)
+{
+	static union msg_any m; // large
+	const struct catalogue *c = gw->core->catalogue;
+	struct frame f;
+	for (size_t at = 0; catalogue_next_frame(c->frames, &at, &f);) {
+		BUG_IF(msg_decode(f.type, f.payload, f.len, &m) != 0); // it was read before
+		(void)link_send(gw->link, f.type, 0, &m); // cannot fail: not a secret channel
+	}
+}
+
+void
+gateway_catalogue_changed(struct gateways *g)
+{
+	for (struct gateway *gw = g->first; gw != NULL; gw = gw->next)
+		if (gw->greeted)
+			send_catalogue(gw);
+}
+
 static enum chan_status
 on_hello(struct gateway *gw, const struct frame *f)
 {
@@ -103,6 +124,7 @@ on_hello(struct gateway *gw, const struct frame *f)
 		    (unsigned long long)m.worker, (int)m.version.len, m.version.p);
 	struct msg_welcome w = {.version = VIEW(SALLYPORT_VERSION)};
 	(void)link_send(gw->link, MSG_WELCOME, f->id, &w); // cannot fail: not a secret channel
+	send_catalogue(gw);
 	return CHAN_OK;
 }
 

@@ -43,6 +43,8 @@ void gateway_accept(struct gateways *g, int fd);
 struct gateway *gateway_by_id(struct gateways *g, uint64_t id); // NULL: it has gone
 // A greeted worker that takes descriptors: prefer if it is one, never avoid; or NULL.
 struct gateway *gateway_pick(struct gateways *g, uint64_t prefer, uint64_t avoid);
+// Tells every greeted worker the catalogue that is in force.
+void gateway_catalogue_changed(struct gateways *g);
 size_t gateway_count(const struct gateways *g); // greeted ones
 void gateway_tick(struct gateways *g);
 

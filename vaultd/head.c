@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "vaultd/cred_kind.h"
+#include "vaultd/grammar.h"
+
 #define CRLF	   "\r\n"
 #define PAD_NAME   "x-pad: "
 #define USER_AGENT "sallyport/" SALLYPORT_VERSION
@@ -26,7 +29,7 @@ check_headers(const struct catalogue_op *op, const struct msg_use *use, struct d
 			return deny_set(
 			    d, DENY_BAD_HEADER, "The header '%s' is there twice.", name);
 		seen |= CATALOGUE_BIT(id);
-		if (!catalogue_header_valid(use->header[i].value))
+		if (!grammar_header_valid(use->header[i].value))
 			return deny_set(d, DENY_BAD_HEADER,
 			    "The value of the header '%s' is empty, too long or not printable "
 			    "ASCII.",
@@ -50,7 +53,7 @@ check_params(const struct catalogue_op *op, const struct msg_use *use, struct de
 			return deny_set(
 			    d, DENY_BAD_PARAM, "The query parameter '%s' is there twice.", name);
 		seen |= CATALOGUE_BIT(id);
-		if (!catalogue_param_valid(id, use->param[i].value))
+		if (!grammar_param_valid(id, use->param[i].value))
 			return deny_set(d, DENY_BAD_PARAM,
 			    "The value of the query parameter '%s' is not acceptable.", name);
 	}
@@ -89,19 +92,31 @@ put_host(struct head_work *w, const struct cred *c)
 	return text_done(&t);
 }
 
+static void
+put_param(struct text *t, const char *name, struct view value)
+{
+	if (t->len != 0)
+		text_char(t, '&');
+	text_str(t, name);
+	text_char(t, '=');
+	text_encoded(t, value, false);
+}
+
+// What the catalogue fixes, what the credential fixes, what the client says: the latter
+// never changes the former.
 static struct view
-put_query(struct head_work *w, const struct msg_use *use)
+put_query(struct head_work *w, const struct head_request *r)
 {
 	struct text t;
+	struct view version = cred_setting(r->cred, SETTING_API_VERSION);
 	text_init(&t, w->query, sizeof(w->query));
-	for (size_t i = 0; i < use->param_count; i++) {
-		if (i != 0)
-			text_char(&t, '&');
-		text_str(&t, ids_param(use->param[i].id));
-		text_char(&t, '=');
-		text_encoded(&t, use->param[i].value, false);
-	}
-	BUG_IF(t.failed); // values are at most 128 characters of the unreserved set and ':'
+	text_view(&t, r->op->query);
+	if (version.len != 0)
+		put_param(&t, ids_param(PARAM_API_VERSION), version);
+	for (size_t i = 0; i < r->use->param_count; i++)
+		if (version.len == 0 || r->use->param[i].id != PARAM_API_VERSION)
+			put_param(&t, ids_param(r->use->param[i].id), r->use->param[i].value);
+	BUG_IF(t.failed); // values are at most 512 characters, four of them
 	return text_done(&t);
 }
 
@@ -143,12 +158,6 @@ add_client_headers(struct fields *fs, const struct head_request *r, bool signed_
 	}
 }
 
-static bool
-signs(const struct cred *c)
-{
-	return c->auth == AUTH_SIGV4 || c->auth == AUTH_STS_SESSION;
-}
-
 static void
 collect(struct fields *fs, struct head_work *w, const struct head_request *r)
 {
@@ -157,10 +166,10 @@ collect(struct fields *fs, struct head_work *w, const struct head_request *r)
 	add(fs, "host", put_host(w, r->cred));
 	if (body && !has(r->use, HEADER_CONTENT_TYPE))
 		add(fs, "content-type", VIEW("application/json"));
-	if (catalogue_serves(r->op, PROVIDER_ANTHROPIC) && !has(r->use, HEADER_ANTHROPIC_VERSION))
+	if (r->op->provider == PROVIDER_ANTHROPIC && !has(r->use, HEADER_ANTHROPIC_VERSION))
 		add(fs, "anthropic-version", VIEW("2023-06-01"));
 	add_client_headers(fs, r, true);
-	if (signs(r->cred)) {
+	if (cred_kind_signs(r->cred->auth)) {
 		add(fs, "x-amz-date", (struct view){w->date, sizeof(w->date)});
 		add(fs, "x-amz-content-sha256", (struct view){w->body_hex, sizeof(w->body_hex)});
 	}
@@ -201,7 +210,7 @@ put_sigv4(struct text *t, struct head_work *w, const struct head_request *r,
 	if (r->token->len != 0)
 		field[n++] = (struct sigv4_field){
 		    VIEW("x-amz-security-token"), {(const char *)r->token->p, r->token->len}};
-	struct sigv4_request req = {.method = view_of(r->op->method),
+	struct sigv4_request req = {.method = r->op->method,
 	    .path = fs->path,
 	    .query = fs->query,
 	    .field = field,
@@ -236,21 +245,32 @@ static int
 put_auth(struct text *t, struct head_work *w, const struct head_request *r, const struct fields *fs,
     struct head_built *b)
 {
-	switch (r->cred->auth) {
+	const char *name = NULL;
+	switch ((enum auth_scheme)r->cred->auth) {
 	case AUTH_BEARER:
-		text_str(t, "authorization: Bearer ");
-		put_secret(t, b, r->secret);
-		return 0;
+	case AUTH_GOOGLE_TOKEN:
+	case AUTH_GOOGLE_JWT:
+		name = "authorization: Bearer ";
+		break;
 	case AUTH_API_KEY:
-		text_str(t, "x-api-key: ");
-		put_secret(t, b, r->secret);
-		return 0;
+		name = "x-api-key: ";
+		break;
+	case AUTH_GOOGLE_API_KEY:
+		name = "x-goog-api-key: ";
+		break;
+	case AUTH_AZURE_API_KEY:
+		name = "api-key: ";
+		break;
 	case AUTH_SIGV4:
 	case AUTH_STS_SESSION:
+	case AUTH_STS_ASSUME_ROLE:
+	case AUTH_STS_WEB_IDENTITY:
 		return put_sigv4(t, w, r, fs, b);
-	default:
-		BUG("credential without an auth scheme");
 	}
+	BUG_IF(name == NULL); // checked when the credential was stored
+	text_str(t, name);
+	put_secret(t, b, r->secret);
+	return 0;
 }
 
 static size_t
@@ -281,7 +301,7 @@ put_padding(struct text *t, const struct head_built *b)
 static void
 put_fields(struct text *t, const struct head_request *r, const struct fields *fs)
 {
-	text_str(t, r->op->method);
+	text_view(t, r->op->method);
 	text_char(t, ' ');
 	text_view(t, fs->path);
 	if (fs->query.len != 0) {
@@ -305,9 +325,12 @@ head_build(struct head_work *w, const struct head_request *r, struct head_built 
 	struct fields fs = {0};
 	*b = (struct head_built){0};
 	text_init(&path, w->path, sizeof(w->path));
-	catalogue_path(r->op, r->model, &path);
+	struct catalogue_place place = {.model = r->model,
+	    .project = cred_setting(r->cred, SETTING_PROJECT),
+	    .region = view_of(r->cred->region)};
+	catalogue_path(r->op, &place, &path);
 	fs.path = text_done(&path);
-	fs.query = put_query(w, r->use);
+	fs.query = put_query(w, r);
 	sigv4_date(r->now_s, w->date);
 	text_init(&hex, w->body_hex, sizeof(w->body_hex));
 	text_hex(&hex, (const uint8_t *)r->use->body_sha256.p, r->use->body_sha256.len);
@@ -335,8 +358,8 @@ size_t
 head_public_len(struct view secret)
 {
 	static const char *const prefixes[] = {"sk-ant-admin01-", "sk-ant-api03-", "sk-ant-oat01-",
-	    "bedrock-api-key-", "IQoJb3JpZ2luX2Vj", "FwoGZXIvYXdz", "sk-svcacct-", "sk-or-v1-",
-	    "sk-admin-", "sk-proj-", "sk-ant-", "AIza", "ABSK", "gsk_", "xai-", "sk-"};
+	    "bedrock-api-key-", "ya29.", "IQoJb3JpZ2luX2Vj", "FwoGZXIvYXdz", "sk-svcacct-",
+	    "sk-or-v1-", "sk-admin-", "sk-proj-", "sk-ant-", "AIza", "ABSK", "gsk_", "xai-", "sk-"};
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
 		size_t n = strlen(prefixes[i]);
 		if (secret.len > n && memcmp(secret.p, prefixes[i], n) == 0)

@@ -23,7 +23,7 @@
 struct head_work {
 	char head[HEAD_CAP];
 	char path[8192];
-	char query[640];
+	char query[4096];
 	char host[264];
 	char date[SIGV4_DATE_LEN];
 	char body_hex[64];

@@ -53,17 +53,20 @@ names_has(const struct names *n, struct view name)
 }
 
 bool
+names_pattern_fits(struct view pattern, struct view model)
+{
+	if (pattern.len == 0 || pattern.p[pattern.len - 1] != '*')
+		return view_eq(pattern, model);
+	size_t n = pattern.len - 1;
+	return model.len >= n && (n == 0 || memcmp(model.p, pattern.p, n) == 0);
+}
+
+bool
 names_allow_model(const struct names *n, struct view model)
 {
-	for (size_t i = 0; i < n->count; i++) {
-		size_t len = strlen(n->name[i]);
-		if (len > 0 && n->name[i][len - 1] == '*') {
-			if (model.len >= len - 1 && memcmp(model.p, n->name[i], len - 1) == 0)
-				return true;
-		} else if (view_eq_str(model, n->name[i])) {
+	for (size_t i = 0; i < n->count; i++)
+		if (names_pattern_fits(view_of(n->name[i]), model))
 			return true;
-		}
-	}
 	return n->count == 0;
 }
 

@@ -21,6 +21,9 @@ bool names_has(const struct names *n, struct view name);	// exact
 // '*' has the rest as a prefix of it.
 bool names_allow_model(const struct names *n, struct view model);
 
+// One entry of such a list against a model.
+bool names_pattern_fits(struct view pattern, struct view model);
+
 // Stored form: a msgpack array of strings.
 void names_put(const struct names *n, struct mp_out *o);
 int names_get(struct names *n, struct mp_in *in) MUST_CHECK;

@@ -101,9 +101,36 @@ make_room(struct plan_table *t)
 	return true;
 }
 
+static char *
+put(char *to, struct view v)
+{
+	if (v.len != 0)
+		memcpy(to, v.p, v.len);
+	return to + v.len;
+}
+
+static struct plan *
+new_plan(struct view model, struct view conversation, const struct policy_choice *choice)
+{
+	size_t n = choice == NULL ? 0 : choice->count, size = model.len + conversation.len;
+	for (size_t i = 0; i < n; i++)
+		size += choice->attempt[i].model.len;
+	struct plan *p = base_calloc(1, sizeof(*p) + size);
+	p->model_len = model.len;
+	p->conversation_len = conversation.len;
+	char *at = put(put(p->text, model), conversation);
+	for (size_t i = 0; i < n; i++) {
+		p->attempt[i] = choice->attempt[i];
+		p->attempt[i].model.p = at;
+		at = put(at, choice->attempt[i].model);
+	}
+	p->attempt_count = n;
+	return p;
+}
+
 struct plan *
-plan_add(
-    struct plan_table *t, uint64_t id, struct view model, struct view conversation, uint64_t now_ns)
+plan_add(struct plan_table *t, uint64_t id, struct view model, struct view conversation,
+    const struct policy_choice *choice, uint64_t now_ns)
 {
 	BUG_IF(t->count != 0 && slot_at(t, t->count - 1)->id >= id);
 	plan_expire(t, now_ns);
@@ -112,15 +139,9 @@ plan_add(
 			return NULL;
 	if (!make_room(t))
 		return NULL;
-	struct plan *p = base_calloc(1, sizeof(*p) + model.len + conversation.len);
+	struct plan *p = new_plan(model, conversation, choice);
 	p->id = id;
 	p->made_ns = now_ns;
-	p->model_len = model.len;
-	p->conversation_len = conversation.len;
-	if (model.len != 0)
-		memcpy(p->text, model.p, model.len);
-	if (conversation.len != 0)
-		memcpy(p->text + model.len, conversation.p, conversation.len);
 	t->count++;
 	count_unused(t, true);
 	*slot_at(t, t->count - 1) = (struct plan_slot){.id = id, .plan = p};

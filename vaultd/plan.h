@@ -18,9 +18,10 @@
 struct plan {
 	uint64_t id;
 	uint64_t made_ns;
-	struct vkey *vkey; // lives as long as the process
-	const struct catalogue_op *op;
-	struct policy_choice choice;
+	struct vkey *vkey;  // lives as long as the process
+	uint64_t operation; // as the client asked
+	size_t attempt_count;
+	struct policy_attempt attempt[MSG_ATTEMPTS_MAX];
 	size_t next;	 // attempt that may be used now
 	bool in_flight;	 // an intent is on its way to auditd: the plan stays
 	bool used;	 // at least one attempt was released
@@ -31,7 +32,7 @@ struct plan {
 	bool stream;
 	size_t model_len;
 	size_t conversation_len;
-	char text[]; // model, conversation
+	char text[]; // model, conversation, models upstream
 };
 
 struct plan_slot {
@@ -51,10 +52,10 @@ struct plan_table {
 struct view plan_model(const struct plan *p);
 struct view plan_conversation(const struct plan *p);
 
-// id must be greater than every id before. NULL: the table is full of live plans, or
-// all tables together are.
+// Copies all texts; choice may be NULL. id must be greater than every id before. NULL:
+// the table is full of live plans, or all tables together are.
 struct plan *plan_add(struct plan_table *t, uint64_t id, struct view model,
-    struct view conversation, uint64_t now_ns) MUST_CHECK;
+    struct view conversation, const struct policy_choice *choice, uint64_t now_ns) MUST_CHECK;
 // NULL if there is none, or it expired.
 struct plan *plan_find(struct plan_table *t, uint64_t id, uint64_t now_ns);
 void plan_mark_used(struct plan_table *t, struct plan *p);

@@ -22,6 +22,7 @@
 #include "vaultd/admin.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/catalogue_store.h"
 #include "vaultd/exchange.h"
 #include "vaultd/gateway.h"
 #include "vaultd/head.h"
@@ -203,14 +204,17 @@ role_open(struct core *core, const struct role_options *o)
 	core->started_ns = clock_mono_ns();
 	core->store = store_open(o->dir, "store.mdb", o->run_as);
 	core->seal = unlock_store(core->store, o->unlock, o->run_as);
+	core->catalogue = catalogue_store_load(core->store, core->seal, &core->catalogue_version);
 	core->creds = cred_table_new(core->store, core->seal);
 	core->vkeys = vkey_table_new(core->store, core->seal);
 	core->work = secmem_alloc(sizeof(*core->work));
 	if (core->work == NULL)
 		log_fatal("secret memory is too small: raise --secret-kib");
 	self_test_set_dir(o->dir);
-	log_msg(LOG_INFO, "%zu credentials, %zu keys", cred_count(core->creds),
-	    vkey_count(core->vkeys));
+	log_msg(LOG_INFO, "%zu credentials, %zu keys, catalogue %llu of %.*s",
+	    cred_count(core->creds), vkey_count(core->vkeys),
+	    (unsigned long long)core->catalogue->version, (int)core->catalogue->as_of.len,
+	    core->catalogue->as_of.p);
 }
 
 static void

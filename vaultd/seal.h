@@ -22,6 +22,7 @@ enum seal_type {
 	SEAL_VKEY = 3,
 	SEAL_WITNESS = 4,
 	SEAL_SELF_TEST = 5,
+	SEAL_CATALOGUE = 6,
 	SEAL_TOKEN = 16, // a temporary credential; in memory only
 };
 

@@ -82,7 +82,12 @@ test_head(struct core *core)
 	struct head_built b;
 	if (secret_set(&secret, "sk-self-test", 12) != 0)
 		return false;
-	struct head_request r = {.op = catalogue_find(OP_OPENAI_CHAT),
+	const struct catalogue_op op = {.id = OP_OPENAI_CHAT,
+	    .provider = PROVIDER_OPENAI,
+	    .method = VIEW("POST"),
+	    .path = VIEW("/v1/chat/completions"),
+	    .max_body = 2};
+	struct head_request r = {.op = &op,
 	    .cred = &cred,
 	    .model = VIEW("m"),
 	    .use = &use,

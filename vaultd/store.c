@@ -201,7 +201,7 @@ write_one(struct store *s, enum store_type type, struct view id, const struct vi
 int
 store_put(struct store *s, enum store_type type, struct view id, struct view value)
 {
-	BUG_IF(value.len > STORE_RECORD_MAX);
+	BUG_IF(value.len > STORE_VALUE_MAX);
 	return write_one(s, type, id, &value);
 }
 

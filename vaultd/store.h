@@ -10,7 +10,8 @@
 
 #define STORE_MAP_SIZE	 (256U * 1024U * 1024U)
 #define STORE_ID_MAX	 64U
-#define STORE_RECORD_MAX (64U * 1024U)
+#define STORE_RECORD_MAX (128U * 1024U)
+#define STORE_VALUE_MAX	 (1024U * 1024U) // the catalogue's
 
 // Kinds of records. Part of the stored format: numbers are only ever added.
 enum store_type {
@@ -19,6 +20,7 @@ enum store_type {
 	STORE_VKEY = 3,	      // id: vk_...
 	STORE_WITNESS = 4,    // what the audit log has acknowledged, id "audit"
 	STORE_BOOT = 5,	      // id "count"
+	STORE_CATALOGUE = 6,  // the one that was applied, id "catalogue"
 };
 
 struct store;

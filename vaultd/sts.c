@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "vaultd/catalogue.h"
+#include "vaultd/grammar.h"
 
 #define CRLF	     "\r\n"
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
@@ -15,7 +15,7 @@ bool
 sts_host(const char *region, char host[254])
 {
 	struct view r = view_of(region);
-	if (!catalogue_region_valid(r))
+	if (!grammar_region_valid(r))
 		return false;
 	bool china = r.len > 3 && r.p[0] == 'c' && r.p[1] == 'n' && r.p[2] == '-';
 	snprintf(host, 254, "sts.%s.amazonaws.com%s", region, china ? ".cn" : "");

@@ -9,13 +9,17 @@
 #include "common/clock.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/cred_kind.h"
 #include "vaultd/exchange_token.h"
+#include "vaultd/grammar.h"
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/token.h"
 #include "vaultd/use_wait.h"
 
 #define PENDING_MAGIC 0x75736570U
+// The stored secret of such a credential never goes to the provider in its place.
+#define NO_EXCHANGE "There is no exchange for the kind of the credential '%s'."
 
 // --- refusing ----------------------------------------------------------------------
 
@@ -58,14 +62,15 @@ audit_up(const struct core *core, struct deny *d)
 // --- AUTHORIZE -----------------------------------------------------------------------
 
 static bool
-check_request(const struct msg_authorize *m, const struct catalogue_op *op, struct deny *d)
+check_request(const struct msg_authorize *m, struct deny *d)
 {
-	if (op == NULL)
+	if (!catalogue_known_op(m->operation))
 		return deny_set(d, DENY_OPERATION_NOT_ALLOWED, "There is no such operation.");
-	if (!op->has_model && m->model.len != 0)
-		return deny_set(
-		    d, DENY_BAD_PARAM, "The operation '%s' takes no model.", ids_operation(op->id));
-	if (op->has_model && !catalogue_model_valid(m->model))
+	bool takes = catalogue_takes_model(m->operation);
+	if (!takes && m->model.len != 0)
+		return deny_set(d, DENY_BAD_PARAM, "The operation '%s' takes no model.",
+		    ids_operation(m->operation));
+	if (takes && !grammar_model_valid(m->model))
 		return deny_set(d, DENY_BAD_PARAM,
 		    "The model is missing, too long, or not printable ASCII without spaces.");
 	return true;
@@ -102,41 +107,69 @@ check_key_rate(const struct vkey *k, struct deny *d)
 	return wait == 0 ? true : rate_limited(d, wait, "key", k->name);
 }
 
+static uint64_t
+now_s(void)
+{
+	return clock_wall_ns() / 1000000000U;
+}
+
 static void
 send_plan(struct gateway *gw, const struct plan *p)
 {
+	struct core *core = gw->core;
 	struct msg_plan m = {.vkey_id = view_of(p->vkey->id),
 	    .workspace = view_of(p->vkey->workspace),
-	    .attempt_count = p->choice.count};
-	for (size_t i = 0; i < p->choice.count; i++) {
-		const struct cred *c = cred_by_handle(gw->core->creds, p->choice.handle[i]);
-		m.attempt[i] = (struct msg_attempt){.credential = p->choice.handle[i],
+	    .attempt_count = p->attempt_count};
+	for (size_t i = 0; i < p->attempt_count; i++) {
+		const struct policy_attempt *a = &p->attempt[i];
+		const struct cred *c = cred_by_handle(core->creds, a->handle);
+		m.attempt[i] = (struct msg_attempt){.credential = a->handle,
 		    .credential_id = view_of(c->id),
 		    .provider = c->provider,
 		    .host = view_of(c->host),
 		    .port = c->port,
 		    .region = view_of(c->region),
-		    .model = plan_model(p),
-		    .operation = p->op->id};
+		    .model = a->model,
+		    .operation = a->operation};
+	}
+	if (p->operation == OP_OPENAI_MODELS) {
+		m.reach = policy_reach(p->vkey, core->creds, now_s());
+		names_fill(&p->vkey->models, m.allowed_model, &m.allowed_model_count);
 	}
 	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel
 }
 
-static bool
-make_plan(struct gateway *gw, uint64_t id, const struct msg_authorize *m,
-    const struct catalogue_op *op, struct vkey *k, struct deny *d)
+static struct policy_request
+request_of(const struct core *core, const struct plan *p)
 {
-	struct policy_request r = {.vkey = k, .op = op, .model = m->model};
+	return (struct policy_request){.vkey = p->vkey,
+	    .cat = core->catalogue,
+	    .operation = p->operation,
+	    .stream = p->stream,
+	    .model = plan_model(p),
+	    .now_s = now_s()};
+}
+
+static bool
+make_plan(
+    struct gateway *gw, uint64_t id, const struct msg_authorize *m, struct vkey *k, struct deny *d)
+{
+	struct policy_request r = {.vkey = k,
+	    .cat = gw->core->catalogue,
+	    .operation = m->operation,
+	    .stream = m->stream,
+	    .model = m->model,
+	    .now_s = now_s()};
 	struct policy_choice choice;
 	if (!policy_choose(&r, gw->core->creds, &choice, d) || !check_key_rate(k, d) ||
 	    !audit_up(gw->core, d))
 		return false;
-	struct plan *p = plan_add(&gw->plans, id, m->model, m->conversation, clock_mono_ns());
+	struct plan *p =
+	    plan_add(&gw->plans, id, m->model, m->conversation, &choice, clock_mono_ns());
 	if (p == NULL)
 		return deny_set(d, DENY_VAULT_BUSY, "Too many requests are planned and not begun.");
 	p->vkey = k;
-	p->op = op;
-	p->choice = choice;
+	p->operation = m->operation;
 	p->stream = m->stream;
 	send_plan(gw, p);
 	return true;
@@ -153,14 +186,13 @@ use_on_authorize(struct gateway *gw, const struct frame *f)
 	if (f->id <= gw->last_request)
 		return chan_reject(link_chan(gw->link), "request id does not grow");
 	gw->last_request = f->id;
-	const struct catalogue_op *op = catalogue_find(m.operation);
-	if (check_key(gw->core, &m, &k, &d) && check_request(&m, op, &d) &&
-	    make_plan(gw, f->id, &m, op, k, &d)) {
-		k->last_used_s = clock_wall_ns() / 1000000000U;
+	if (check_key(gw->core, &m, &k, &d) && check_request(&m, &d) &&
+	    make_plan(gw, f->id, &m, k, &d)) {
+		k->last_used_s = now_s();
 		return CHAN_OK;
 	}
 	struct subject about = {.vkey = k, .operation = m.operation};
-	if (op != NULL && catalogue_model_valid(m.model))
+	if (catalogue_takes_model(m.operation) && grammar_model_valid(m.model))
 		about.model = m.model;
 	refuse(gw, f->id, &d, &about);
 	return CHAN_OK;
@@ -187,14 +219,16 @@ struct pending {
 static bool
 check_attempt(const struct plan *p, const struct msg_use *m, struct deny *d)
 {
-	if (p->in_flight || m->attempt != p->next || p->next >= p->choice.count)
+	if (p->in_flight || m->attempt != p->next || p->next >= p->attempt_count)
 		return deny_set(d, DENY_NO_PLAN, "This attempt of the plan is not open.");
-	if (m->attempt > 0 && !policy_may_fall_back(m->previous_status))
-		return deny_set(d, DENY_NO_PLAN, "After status %llu there is no further attempt.",
-		    (unsigned long long)m->previous_status);
-	if (m->operation != p->op->id)
+	if (m->attempt > 0 && !policy_may_fall_back(m->previous_class, m->previous_status))
+		return deny_set(d, DENY_NO_PLAN,
+		    "After status %llu (%s) there is no further attempt.",
+		    (unsigned long long)m->previous_status, ids_class(m->previous_class));
+	if (m->operation != p->attempt[p->next].operation)
 		return deny_set(d, DENY_OPERATION_NOT_ALLOWED,
-		    "The plan is for the operation '%s'.", ids_operation(p->op->id));
+		    "The plan is for the operation '%s'.",
+		    ids_operation(p->attempt[p->next].operation));
 	return true;
 }
 
@@ -217,7 +251,8 @@ append_intent(struct pending *u, const struct plan *p, struct cred *c, const str
 	struct text t;
 	text_init(&t, hex, sizeof(hex));
 	text_hex(&t, (const uint8_t *)m->body_sha256.p, m->body_sha256.len);
-	struct view model = plan_model(p);
+	const struct policy_attempt *at = &p->attempt[p->next];
+	bool translated = at->operation != p->operation;
 	struct msg_append a = {.event = EVENT_KEY_INTENT,
 	    .workspace = view_of(p->vkey->workspace),
 	    .user = view_of(p->vkey->id),
@@ -229,12 +264,13 @@ append_intent(struct pending *u, const struct plan *p, struct cred *c, const str
 	a.num[a.num_count++] = (struct msg_attr_num){ATTR_BYTES_IN, m->body_len};
 	a.num[a.num_count++] = (struct msg_attr_num){ATTR_STREAM, p->stream};
 	const struct msg_attr_text text[] = {
-	    {ATTR_OPERATION, view_of(ids_operation(p->op->id))},
+	    {ATTR_OPERATION, view_of(ids_operation(at->operation))},
 	    {ATTR_PROVIDER, view_of(ids_provider(c->provider))},
-	    {ATTR_MODEL, {model.p, MIN(model.len, 300U)}},
+	    {ATTR_MODEL, {at->model.p, MIN(at->model.len, 300U)}},
 	    {ATTR_UPSTREAM_HOST, view_of(c->host)},
 	    {ATTR_REGION, view_of(c->region)},
 	    {ATTR_BODY_SHA256, text_done(&t)},
+	    {ATTR_INGRESS, view_of(translated ? ids_operation(p->operation) : NULL)},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(text); i++)
 		if (text[i].value.len != 0)
@@ -255,7 +291,7 @@ begin_use(struct gateway *gw, struct plan *p, struct cred *c, const struct frame
 	u->core = core;
 	u->gateway = gw->id;
 	u->request = f->id;
-	u->credential = p->choice.handle[p->next];
+	u->credential = p->attempt[p->next].handle;
 	u->version = c->version;
 	u->sealer = m->sealer;
 	u->lane = m->lane;
@@ -281,9 +317,13 @@ token_want(struct gateway *gw, struct plan *p, const struct cred *c, const struc
 	enum exchange_token_want w = EXCHANGE_TOKEN_GO;
 	if (exchange_token_needed(c))
 		w = exchange_token_want(gw->core, c, gw->id, d);
+	else if (cred_kind_exchanges(c->auth)) {
+		deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
+		return EXCHANGE_TOKEN_NO;
+	}
 	if (w == EXCHANGE_TOKEN_WAIT) {
 		p->in_flight = true;
-		use_wait_add(gw, f, p->choice.handle[p->next], m->sealer, m->lane);
+		use_wait_add(gw, f, p->attempt[p->next].handle, m->sealer, m->lane);
 	}
 	return w;
 }
@@ -295,7 +335,7 @@ reopen(struct gateway *gw, struct plan *p, const struct msg_use *m)
 	if (p->in_flight || p->reopened || m->previous_class != CLASS_EXPIRED || p->next == 0 ||
 	    m->attempt + 1 != p->next)
 		return;
-	uint64_t handle = p->choice.handle[m->attempt];
+	uint64_t handle = p->attempt[m->attempt].handle;
 	const struct cred *c = cred_by_handle(gw->core->creds, handle);
 	if (c == NULL || !exchange_token_needed(c))
 		return;
@@ -313,6 +353,16 @@ spend_attempt(struct gateway *gw, struct plan *p, const struct msg_use *m, const
 		return;
 	p->next++;
 	plan_mark_used(&gw->plans, p); // it was begun: it may make room for others
+}
+
+// What was planned and rechecked is in the catalogue.
+static const struct catalogue_op *
+op_of(const struct core *core, const struct policy_attempt *at, const struct cred *c)
+{
+	const struct catalogue_op *op =
+	    catalogue_op(core->catalogue, at->operation, c->provider, cred_variant(c));
+	BUG_IF(op == NULL);
+	return op;
 }
 
 enum chan_status
@@ -334,16 +384,18 @@ use_on_use(struct gateway *gw, const struct frame *f)
 		refuse(gw, f->id, &d, &about);
 		return CHAN_OK;
 	}
-	about = (struct subject){.vkey = p->vkey, .operation = p->op->id, .model = plan_model(p)};
-	struct policy_request r = {.vkey = p->vkey, .op = p->op, .model = plan_model(p)};
+	about =
+	    (struct subject){.vkey = p->vkey, .operation = p->operation, .model = plan_model(p)};
+	struct policy_request r = request_of(core, p);
 	reopen(gw, p, &m);
 	if (check_attempt(p, &m, &d)) {
-		uint64_t handle = p->choice.handle[p->next];
-		struct cred *c = cred_by_handle(core->creds, handle);
+		const struct policy_attempt *at = &p->attempt[p->next];
+		struct cred *c = cred_by_handle(core->creds, at->handle);
 		about.cred = c;
-		if (policy_recheck(&r, c, &d) &&
-		    lane_ctl_check(core->lanes, gw->id, m.sealer, m.lane, handle, c->version, &d) &&
-		    head_check(p->op, &m, &d) && check_rates(p->vkey, c, &d) &&
+		if (policy_recheck(&r, c, at, &d) &&
+		    lane_ctl_check(
+			core->lanes, gw->id, m.sealer, m.lane, at->handle, c->version, &d) &&
+		    head_check(op_of(core, at, c), &m, &d) && check_rates(p->vkey, c, &d) &&
 		    audit_up(core, &d)) {
 			enum exchange_token_want w = token_want(gw, p, c, f, &m, &d);
 			if (w == EXCHANGE_TOKEN_WAIT ||
@@ -359,26 +411,40 @@ use_on_use(struct gateway *gw, const struct frame *f)
 
 // --- USE: after the audit record -------------------------------------------------------
 
+// The one place where a use gets its secrets: the stored ones, or a temporary one.
+SENSITIVE
+static bool
+open_secrets(const struct pending *u, const struct cred *c, struct secret *secret,
+    struct secret *token, struct view *access_key_id, struct deny *d)
+{
+	struct core *core = u->core;
+	bool temporary = exchange_token_needed(c);
+	*secret = *token = (struct secret){0};
+	*access_key_id = view_of(c->access_key_id);
+	if (!temporary && cred_kind_exchanges(c->auth))
+		return deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
+	int r = temporary ? token_open(core->tokens, u->credential, c->version, now_s(), secret,
+				token, access_key_id)
+			  : cred_open_secret(core->creds, c, secret, token);
+	return r == 0 ? true : deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
+}
+
 // The secret is in plaintext only inside of this function.
 SENSITIVE
 static bool
-release(struct pending *u, const struct plan *p, const struct cred *c, const struct msg_use *m,
-    uint64_t seq, struct deny *d)
+release(struct pending *u, const struct policy_attempt *at, const struct cred *c,
+    const struct msg_use *m, uint64_t seq, struct deny *d)
 {
 	struct core *core = u->core;
 	struct secret secret, token;
 	struct head_built b;
 	bool ok = false;
-	struct view access_key_id = view_of(c->access_key_id);
-	uint64_t now_s = clock_wall_ns() / 1000000000U;
-	int r_open = exchange_token_needed(c) ? token_open(core->tokens, u->credential, c->version,
-						    now_s, &secret, &token, &access_key_id)
-					      : cred_open_secret(core->creds, c, &secret, &token);
-	if (r_open != 0)
-		return deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
-	struct head_request r = {.op = p->op,
+	struct view access_key_id;
+	if (!open_secrets(u, c, &secret, &token, &access_key_id, d))
+		return false;
+	struct head_request r = {.op = op_of(core, at, c),
 	    .cred = c,
-	    .model = plan_model(p),
+	    .model = at->model,
 	    .use = m,
 	    .secret = &secret,
 	    .token = &token,
@@ -436,7 +502,7 @@ answer_deny(struct pending *u, struct gateway *gw, struct plan *p, const struct 
 	if (gw == NULL || p == NULL)
 		return;
 	struct subject about = {
-	    .vkey = p->vkey, .cred = c, .operation = p->op->id, .model = plan_model(p)};
+	    .vkey = p->vkey, .cred = c, .operation = p->operation, .model = plan_model(p)};
 	refuse(gw, u->request, d, &about);
 	spend_attempt(gw, p, m, d);
 }
@@ -447,15 +513,16 @@ on_durable(struct pending *u, struct gateway *gw, struct plan *p, struct cred *c
 {
 	struct core *core = u->core;
 	struct deny d = {0};
-	struct policy_request r = {.vkey = p->vkey, .op = p->op, .model = plan_model(p)};
+	struct policy_request r = request_of(core, p);
+	const struct policy_attempt *at = &p->attempt[p->next];
 	bool held = lane_ctl_holds(core->lanes, u->sealer, u->lane, u->request);
 	give_back(u, p, c); // taken again below if the key is used
 	if (!held)
 		(void)deny_set(&d, DENY_LANE_MISMATCH, "The lane was closed meanwhile.");
-	if (!held || !policy_recheck(&r, c, &d) ||
+	if (!held || !policy_recheck(&r, c, at, &d) ||
 	    !lane_ctl_check(
 		core->lanes, u->gateway, u->sealer, u->lane, u->credential, c->version, &d) ||
-	    !release(u, p, c, m, seq, &d)) {
+	    !release(u, at, c, m, seq, &d)) {
 		answer_deny(u, gw, p, m, c, &d);
 		note_void(u, seq, c, deny_code(d.kind));
 		return;
@@ -463,7 +530,7 @@ on_durable(struct pending *u, struct gateway *gw, struct plan *p, struct cred *c
 	limits_retake(&p->vkey->limits);
 	limits_retake(&c->limits);
 	core->uses++;
-	c->last_used_s = clock_wall_ns() / 1000000000U;
+	c->last_used_s = now_s();
 	p->next++;
 	plan_mark_used(&gw->plans, p);
 	p->sealer = u->sealer;
@@ -510,6 +577,20 @@ on_intent(void *cookie, enum audit_outcome o, uint64_t seq, struct view code)
 
 // --- SETTLE --------------------------------------------------------------------------
 
+// Whether another attempt may still come: the next one, or the last one again with
+// another temporary secret.
+static bool
+may_go_on(const struct core *core, const struct plan *p, uint64_t status)
+{
+	if (status != 0 && status < 400)
+		return false;
+	if (p->next < p->attempt_count)
+		return true;
+	const struct cred *c =
+	    p->next == 0 ? NULL : cred_by_handle(core->creds, p->attempt[p->next - 1].handle);
+	return c != NULL && !p->reopened && cred_kind_exchanges(c->auth);
+}
+
 enum chan_status
 use_on_settle(struct gateway *gw, const struct frame *f)
 {
@@ -524,7 +605,7 @@ use_on_settle(struct gateway *gw, const struct frame *f)
 		return CHAN_OK;
 	}
 	lane_ctl_settled(gw->core->lanes, p->sealer, p->lane, m.audit_seq);
-	if (p->next >= p->choice.count || !policy_may_fall_back(m.status))
+	if (!may_go_on(gw->core, p, m.status))
 		plan_drop(&gw->plans, f->id);
 	return CHAN_OK;
 }

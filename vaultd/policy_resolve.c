@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models and operations upstream. Pure.
+#include "vaultd/policy_resolve.h"
+
+#include <string.h>
+
+#include "vaultd/grammar.h"
+
+// --- what was asked --------------------------------------------------------------------
+
+// Bedrock ids come with the prefix of a profile: any first label, when the catalogue
+// knows the rest.
+static const struct catalogue_model *
+behind_prefix(const struct catalogue *cat, struct view name)
+{
+	const char *dot = name.len == 0 ? NULL : memchr(name.p, '.', name.len);
+	if (dot == NULL)
+		return NULL;
+	struct view prefix = {name.p, (size_t)(dot - name.p)};
+	struct view rest = {dot + 1, name.len - prefix.len - 1};
+	return grammar_prefix_valid(prefix) ? catalogue_model_upstream(cat, PROVIDER_BEDROCK, rest)
+					    : NULL;
+}
+
+struct policy_asked
+policy_resolve_asked(
+    const struct catalogue *cat, uint64_t operation, struct view model, bool stream)
+{
+	struct policy_asked a = {
+	    .operation = operation, .stream = stream, .model = model, .name = model};
+	const char *slash = model.len == 0 ? NULL : memchr(model.p, '/', model.len);
+	if (grammar_begins(model, "arn:")) {
+		a.provider = PROVIDER_BEDROCK;
+	} else if (slash != NULL && slash + 1 < model.p + model.len) {
+		struct view first = {model.p, (size_t)(slash - model.p)};
+		a.provider = ids_provider_of(first);
+		if (a.provider != 0)
+			a.name = (struct view){slash + 1, model.len - first.len - 1};
+	}
+	a.known = catalogue_model(cat, 0, a.name) != NULL ||
+		  catalogue_model_upstream(cat, 0, a.name) != NULL ||
+		  behind_prefix(cat, a.name) != NULL;
+	return a;
+}
+
+// --- operations ------------------------------------------------------------------------
+
+static bool
+looks_like_claude(struct view name)
+{
+	return name.len != 0 && memmem(name.p, name.len, "claude", 6) != NULL;
+}
+
+static bool
+is_claude(const struct policy_asked *a, const struct catalogue_model *row)
+{
+	if (row != NULL)
+		return (row->flags & MODEL_CLAUDE) != 0;
+	// An ARN does not tell; who asks in Claude's own dialect knows.
+	return looks_like_claude(a->name) || grammar_begins(a->name, "arn:");
+}
+
+static uint64_t
+chat_at(const struct policy_asked *a, const struct cred *c, const struct catalogue_model *row)
+{
+	bool stream = a->stream;
+	switch (c->provider) {
+	case PROVIDER_ANTHROPIC:
+		return OP_ANTHROPIC_MESSAGES;
+	case PROVIDER_BEDROCK:
+		return stream ? OP_BEDROCK_CONVERSE_STREAM : OP_BEDROCK_CONVERSE;
+	case PROVIDER_VERTEX:
+		if (is_claude(a, row))
+			return stream ? OP_STREAM_RAW_PREDICT : OP_RAW_PREDICT;
+		return stream ? OP_STREAM_GENERATE_CONTENT : OP_GENERATE_CONTENT;
+	case PROVIDER_GEMINI:
+		return stream ? OP_STREAM_GENERATE_CONTENT : OP_GENERATE_CONTENT;
+	default:
+		return 0;
+	}
+}
+
+static uint64_t
+messages_at(const struct policy_asked *a, const struct cred *c, const struct catalogue_model *row)
+{
+	if (!is_claude(a, row))
+		return 0;
+	if (c->provider == PROVIDER_BEDROCK)
+		return a->stream ? OP_BEDROCK_INVOKE_STREAM : OP_BEDROCK_INVOKE;
+	if (c->provider == PROVIDER_VERTEX)
+		return a->stream ? OP_STREAM_RAW_PREDICT : OP_RAW_PREDICT;
+	return 0;
+}
+
+static uint64_t
+count_at(const struct policy_asked *a, const struct cred *c, const struct catalogue_model *row)
+{
+	if (!is_claude(a, row))
+		return 0;
+	return c->provider == PROVIDER_BEDROCK	? OP_BEDROCK_COUNT_TOKENS
+	       : c->provider == PROVIDER_VERTEX ? OP_RAW_PREDICT_COUNT
+						: 0;
+}
+
+// Bedrock's embedding models have a body each: one that is not known cannot be asked.
+static uint64_t
+embeddings_at(const struct cred *c, const struct catalogue_model *row)
+{
+	if (c->provider == PROVIDER_BEDROCK)
+		return row != NULL && (row->flags & (MODEL_TITAN_EMBED | MODEL_COHERE_EMBED)) != 0
+			   ? OP_BEDROCK_INVOKE
+			   : 0;
+	return c->provider == PROVIDER_GEMINI	? OP_BATCH_EMBED_CONTENTS
+	       : c->provider == PROVIDER_VERTEX ? OP_PREDICT
+						: 0;
+}
+
+static uint64_t
+translated(const struct policy_asked *a, const struct cred *c, const struct catalogue_model *row)
+{
+	bool embeds = row != NULL && (row->flags & MODEL_EMBEDDING) != 0;
+	if (row == NULL && a->provider == 0)
+		return 0; // an unknown name is nobody's but those who speak natively
+	switch (a->operation) {
+	case OP_OPENAI_CHAT:
+		return embeds ? 0 : chat_at(a, c, row);
+	case OP_ANTHROPIC_MESSAGES:
+		return messages_at(a, c, row);
+	case OP_ANTHROPIC_COUNT_TOKENS:
+		return count_at(a, c, row);
+	case OP_OPENAI_EMBEDDINGS:
+		return row == NULL || embeds ? embeddings_at(c, row) : 0;
+	default:
+		return 0;
+	}
+}
+
+// Operations that several providers have, so that the name of the model decides.
+static bool
+shared(uint64_t operation)
+{
+	return operation == OP_OPENAI_CHAT || operation == OP_OPENAI_RESPONSES ||
+	       operation == OP_OPENAI_EMBEDDINGS || operation == OP_ANTHROPIC_MESSAGES ||
+	       operation == OP_ANTHROPIC_COUNT_TOKENS;
+}
+
+// --- inference profiles ------------------------------------------------------------------
+
+// True and the id with this prefix in front, if the profile can be called from here.
+static bool
+with_prefix(
+    const struct catalogue *cat, const struct cred *c, unsigned prefix, struct policy_target *t)
+{
+	if (!catalogue_profile_serves(cat, prefix, t->row, view_of(c->region)))
+		return false;
+	struct text x;
+	text_init(&x, t->room, sizeof(t->room));
+	text_view(&x, cat->prefix[prefix]);
+	text_char(&x, '.');
+	text_view(&x, t->row->upstream);
+	BUG_IF(x.failed); // 8 + 1 + 256
+	t->model = text_done(&x);
+	return true;
+}
+
+static bool
+global_profile(const struct catalogue *cat, const struct cred *c, struct policy_target *t)
+{
+	int i = catalogue_prefix(cat, VIEW("global"));
+	return i >= 0 && with_prefix(cat, c, (unsigned)i, t);
+}
+
+// Any but the global one: in which region's reach a prefix lies is the table's to say.
+static bool
+geo_profile(const struct catalogue *cat, const struct cred *c, struct policy_target *t)
+{
+	for (unsigned i = 0; i < cat->prefix_count; i++)
+		if (!view_eq_str(cat->prefix[i], "global") && with_prefix(cat, c, i, t))
+			return true;
+	return false;
+}
+
+static bool
+in_region(struct policy_target *t)
+{
+	t->model = t->row->upstream;
+	return t->row->in_region;
+}
+
+// own_id: the client wrote Bedrock's own id, which means the model in the region.
+static bool
+choose_profile(
+    const struct catalogue *cat, const struct cred *c, bool own_id, struct policy_target *t)
+{
+	struct view want = cred_setting(c, SETTING_PROFILE);
+	if (want.len == 0 || view_eq_str(want, "auto"))
+		return (own_id && in_region(t)) || geo_profile(cat, c, t) ||
+		       global_profile(cat, c, t) || in_region(t);
+	if (view_eq_str(want, "none"))
+		return in_region(t);
+	if (view_eq_str(want, "geo"))
+		return geo_profile(cat, c, t);
+	int i = catalogue_prefix(cat, want);
+	return i >= 0 && with_prefix(cat, c, (unsigned)i, t);
+}
+
+// Field 4 of "arn:partition:service:region:account:resource".
+static bool
+arn_region_fits(const struct cred *c, struct view model)
+{
+	size_t colons = 0, start = 0, i = 0;
+	for (; i < model.len && colons < 4; i++) {
+		if (model.p[i] != ':')
+			continue;
+		if (++colons == 3)
+			start = i + 1;
+	}
+	if (colons < 4)
+		return false;
+	return view_eq_str((struct view){model.p + start, i - 1 - start}, c->region);
+}
+
+static enum policy_fit
+bedrock_model(const struct catalogue *cat, const struct policy_asked *a, const struct cred *c,
+    struct policy_target *t)
+{
+	t->model = a->name;
+	if (grammar_begins(a->name, "arn:"))
+		return arn_region_fits(c, a->name) ? POLICY_FIT_GOOD : POLICY_FIT_REGION;
+	bool own_id = t->row != NULL && view_eq(a->name, t->row->upstream);
+	bool alias = t->row != NULL && view_eq(a->name, t->row->name);
+	if (t->row == NULL || (!own_id && !alias)) // unknown, or with a prefix of the client's
+		return POLICY_FIT_GOOD;
+	return choose_profile(cat, c, own_id, t) ? POLICY_FIT_GOOD : POLICY_FIT_NO_PROFILE;
+}
+
+// --- one credential ----------------------------------------------------------------------
+
+static const struct catalogue_model *
+row_of(const struct catalogue *cat, const struct policy_asked *a, uint64_t provider)
+{
+	const struct catalogue_model *row = catalogue_model(cat, provider, a->name);
+	if (row == NULL)
+		row = catalogue_model_upstream(cat, provider, a->name);
+	if (row == NULL && provider == PROVIDER_BEDROCK)
+		row = behind_prefix(cat, a->name);
+	return row;
+}
+
+static struct view
+azure_model(const struct policy_asked *a, const struct cred *c, const struct catalogue_model *row)
+{
+	struct view name = cred_deployment(c, a->name);
+	if (name.len == 0 && row != NULL)
+		name = cred_deployment(c, row->name);
+	return name.len != 0 ? name : a->name;
+}
+
+// Whether the model is this provider's to serve, as far as its name tells.
+static bool
+is_theirs(const struct policy_asked *a, const struct cred *c, const struct catalogue_model *row)
+{
+	return a->provider != 0 || row != NULL || !a->known || !shared(a->operation) ||
+	       c->provider == PROVIDER_OPENAI_COMPATIBLE ||
+	       (c->provider == PROVIDER_AZURE && cred_deployment(c, a->name).len != 0);
+}
+
+enum policy_fit
+policy_resolve(const struct catalogue *cat, const struct policy_asked *a, const struct cred *c,
+    struct policy_target *t)
+{
+	*t = (struct policy_target){.operation = a->operation};
+	if (a->provider != 0 && a->provider != c->provider)
+		return POLICY_FIT_NONE;
+	if (!catalogue_takes_model(a->operation))
+		return catalogue_op(cat, a->operation, c->provider, cred_variant(c)) != NULL
+			   ? POLICY_FIT_GOOD
+			   : POLICY_FIT_NONE;
+	t->row = row_of(cat, a, c->provider);
+	if (!is_theirs(a, c, t->row))
+		return POLICY_FIT_NONE;
+	if (catalogue_op(cat, a->operation, c->provider, cred_variant(c)) == NULL) {
+		t->operation = translated(a, c, t->row);
+		t->translated = true;
+		if (t->operation == 0 ||
+		    catalogue_op(cat, t->operation, c->provider, cred_variant(c)) == NULL)
+			return POLICY_FIT_NONE;
+	}
+	if (c->provider == PROVIDER_BEDROCK)
+		return bedrock_model(cat, a, c, t);
+	t->model = c->provider == PROVIDER_AZURE ? azure_model(a, c, t->row)
+		   : t->row != NULL		 ? t->row->upstream
+						 : a->name;
+	return POLICY_FIT_GOOD;
+}
