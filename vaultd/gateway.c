@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/authorize.h"
 #include "vaultd/catalogue.h"
 #include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
@@ -140,7 +141,7 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 	case MSG_HELLO:
 		return on_hello(gw, f);
 	case MSG_AUTHORIZE:
-		return use_on_authorize(gw, f);
+		return authorize_on_frame(gw, f);
 	case MSG_USE:
 		return use_on_use(gw, f);
 	case MSG_SETTLE:

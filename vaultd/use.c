@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AUTHORIZE and USE. May touch: the tables, the audit link, sealers' channels, and,
+// USE and SETTLE. May touch: the tables, the audit link, sealers' channels, and,
 // between a confirmed intent and the sealed head, one decrypted secret.
 #include "vaultd/use.h"
 
@@ -9,9 +9,9 @@
 #include "common/clock.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/authorize.h"
 #include "vaultd/cred_kind.h"
 #include "vaultd/exchange_token.h"
-#include "vaultd/grammar.h"
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/token.h"
@@ -21,181 +21,10 @@
 // The stored secret of such a credential never goes to the provider in its place.
 #define NO_EXCHANGE "There is no exchange for the kind of the credential '%s'."
 
-// --- refusing ----------------------------------------------------------------------
-
-struct subject {
-	const struct vkey *vkey; // NULL: unknown
-	const struct cred *cred; // NULL: none chosen
-	uint64_t operation;
-	struct view model;
-};
-
-static void
-refuse(struct gateway *gw, uint64_t request, const struct deny *d, const struct subject *about)
-{
-	struct core *core = gw->core;
-	bool client = d->kind == DENY_INVALID_KEY || d->kind == DENY_KEY_REVOKED;
-	struct msg_deny m = deny_message(d);
-	(void)link_send(gw->link, MSG_DENY, request, &m); // cannot fail: not a secret channel
-	core->denials++;
-	struct note n = {.event = client ? EVENT_CLIENT_DENIED : EVENT_KEY_DENIED,
-	    .user = about->vkey == NULL ? NULL : about->vkey->id,
-	    .workspace = about->vkey == NULL ? NULL : about->vkey->workspace,
-	    .key_id = about->cred == NULL ? NULL : about->cred->id,
-	    .key_version = about->cred == NULL ? 0 : about->cred->version,
-	    .result = RESULT_DENIED,
-	    .code = deny_code(d->kind),
-	    .operation = about->operation,
-	    .model = about->model};
-	audit_note_add(core->notes, NOTE_DENY_FIRST + (enum note_kind)d->kind, &n);
-}
-
-static bool
-audit_up(const struct core *core, struct deny *d)
-{
-	if (audit_link_ready(core->audit))
-		return true;
-	return deny_set(d, DENY_AUDIT_UNAVAILABLE, "No key is used without an audit record: %s.",
-	    audit_link_problem(core->audit));
-}
-
-// --- AUTHORIZE -----------------------------------------------------------------------
-
-static bool
-check_request(const struct msg_authorize *m, struct deny *d)
-{
-	if (!catalogue_known_op(m->operation))
-		return deny_set(d, DENY_OPERATION_NOT_ALLOWED, "There is no such operation.");
-	bool takes = catalogue_takes_model(m->operation);
-	if (!takes && m->model.len != 0)
-		return deny_set(d, DENY_BAD_PARAM, "The operation '%s' takes no model.",
-		    ids_operation(m->operation));
-	if (takes && !grammar_model_valid(m->model))
-		return deny_set(d, DENY_BAD_PARAM,
-		    "The model is missing, too long, or not printable ASCII without spaces.");
-	return true;
-}
-
-static bool
-check_key(struct core *core, const struct msg_authorize *m, struct vkey **k_r, struct deny *d)
-{
-	struct vkey *k = vkey_find(core->vkeys, m->client_key);
-	*k_r = k;
-	if (k == NULL)
-		return deny_set(d, DENY_INVALID_KEY,
-		    "This is not a Sallyport key. Keys begin with 'sp-'; make one with: "
-		    "sallyport vkey issue");
-	if (k->revoked)
-		return deny_set(d, DENY_KEY_REVOKED,
-		    "This Sallyport key was revoked. Ask for a new one: sallyport vkey issue");
-	return true;
-}
-
-static bool
-rate_limited(struct deny *d, uint64_t wait_ms, const char *whose, const char *name)
-{
-	deny_set(d, DENY_RATE_LIMITED, "The rate ceiling of the %s '%s' is reached.", whose, name);
-	d->retry_after_ms = wait_ms;
-	return false;
-}
-
-// Only the key's own ceiling: a credential's may be gone by the time of USE.
-static bool
-check_key_rate(const struct vkey *k, struct deny *d)
-{
-	uint64_t wait = limits_wait_ms(&k->limits, clock_mono_ns());
-	return wait == 0 ? true : rate_limited(d, wait, "key", k->name);
-}
-
 static uint64_t
 now_s(void)
 {
 	return clock_wall_ns() / 1000000000U;
-}
-
-static void
-send_plan(struct gateway *gw, const struct plan *p)
-{
-	struct core *core = gw->core;
-	struct msg_plan m = {.vkey_id = view_of(p->vkey->id),
-	    .workspace = view_of(p->vkey->workspace),
-	    .attempt_count = p->attempt_count};
-	for (size_t i = 0; i < p->attempt_count; i++) {
-		const struct policy_attempt *a = &p->attempt[i];
-		const struct cred *c = cred_by_handle(core->creds, a->handle);
-		m.attempt[i] = (struct msg_attempt){.credential = a->handle,
-		    .credential_id = view_of(c->id),
-		    .provider = c->provider,
-		    .host = view_of(c->host),
-		    .port = c->port,
-		    .region = view_of(c->region),
-		    .model = a->model,
-		    .operation = a->operation};
-	}
-	if (p->operation == OP_OPENAI_MODELS) {
-		m.reach = policy_reach(p->vkey, core->creds, now_s());
-		names_fill(&p->vkey->models, m.allowed_model, &m.allowed_model_count);
-	}
-	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel
-}
-
-static struct policy_request
-request_of(const struct core *core, const struct plan *p)
-{
-	return (struct policy_request){.vkey = p->vkey,
-	    .cat = core->catalogue,
-	    .operation = p->operation,
-	    .stream = p->stream,
-	    .model = plan_model(p),
-	    .now_s = now_s()};
-}
-
-static bool
-make_plan(
-    struct gateway *gw, uint64_t id, const struct msg_authorize *m, struct vkey *k, struct deny *d)
-{
-	struct policy_request r = {.vkey = k,
-	    .cat = gw->core->catalogue,
-	    .operation = m->operation,
-	    .stream = m->stream,
-	    .model = m->model,
-	    .now_s = now_s()};
-	struct policy_choice choice;
-	if (!policy_choose(&r, gw->core->creds, &choice, d) || !check_key_rate(k, d) ||
-	    !audit_up(gw->core, d))
-		return false;
-	struct plan *p =
-	    plan_add(&gw->plans, id, m->model, m->conversation, &choice, clock_mono_ns());
-	if (p == NULL)
-		return deny_set(d, DENY_VAULT_BUSY, "Too many requests are planned and not begun.");
-	p->vkey = k;
-	p->operation = m->operation;
-	p->stream = m->stream;
-	send_plan(gw, p);
-	return true;
-}
-
-enum chan_status
-use_on_authorize(struct gateway *gw, const struct frame *f)
-{
-	struct msg_authorize m;
-	struct deny d = {0};
-	struct vkey *k = NULL;
-	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
-		return CHAN_REJECT;
-	if (f->id <= gw->last_request)
-		return chan_reject(link_chan(gw->link), "request id does not grow");
-	gw->last_request = f->id;
-	if (check_key(gw->core, &m, &k, &d) && check_request(&m, &d) &&
-	    make_plan(gw, f->id, &m, k, &d)) {
-		k->last_used_s = now_s();
-		return CHAN_OK;
-	}
-	struct subject about = {.vkey = k, .operation = m.operation};
-	if (catalogue_takes_model(m.operation) && grammar_model_valid(m.model))
-		about.model = m.model;
-	refuse(gw, f->id, &d, &about);
-	return CHAN_OK;
 }
 
 // --- USE: before the audit record ------------------------------------------------------
@@ -237,9 +66,9 @@ check_rates(struct vkey *k, struct cred *c, struct deny *d)
 {
 	uint64_t now = clock_mono_ns();
 	uint64_t wait = limits_wait_ms(&c->limits, now);
-	if (!check_key_rate(k, d))
+	if (!authorize_check_key_rate(k, d))
 		return false;
-	return wait == 0 ? true : rate_limited(d, wait, "credential", c->name);
+	return wait == 0 ? true : authorize_rate_limited(d, wait, "credential", c->name);
 }
 
 static void on_intent(void *cookie, enum audit_outcome o, uint64_t seq, struct view code);
@@ -371,7 +200,7 @@ use_on_use(struct gateway *gw, const struct frame *f)
 	struct core *core = gw->core;
 	struct msg_use m;
 	struct deny d = {0};
-	struct subject about = {0};
+	struct authorize_subject about = {0};
 	if (chan_decode(link_chan(gw->link), f, &m) != CHAN_OK)
 		return CHAN_REJECT;
 	if (f->id > gw->last_request)
@@ -381,12 +210,12 @@ use_on_use(struct gateway *gw, const struct frame *f)
 	if (p == NULL) {
 		deny_set(&d, DENY_NO_PLAN, "There is no plan (denied, expired or used up).");
 		about.operation = m.operation;
-		refuse(gw, f->id, &d, &about);
+		authorize_refuse(gw, f->id, &d, &about);
 		return CHAN_OK;
 	}
-	about =
-	    (struct subject){.vkey = p->vkey, .operation = p->operation, .model = plan_model(p)};
-	struct policy_request r = request_of(core, p);
+	about = (struct authorize_subject){
+	    .vkey = p->vkey, .operation = p->operation, .model = plan_model(p)};
+	struct policy_request r = authorize_request(core, p);
 	reopen(gw, p, &m);
 	if (check_attempt(p, &m, &d)) {
 		const struct policy_attempt *at = &p->attempt[p->next];
@@ -396,14 +225,14 @@ use_on_use(struct gateway *gw, const struct frame *f)
 		    lane_ctl_check(
 			core->lanes, gw->id, m.sealer, m.lane, at->handle, c->version, &d) &&
 		    head_check(op_of(core, at, c), &m, &d) && check_rates(p->vkey, c, &d) &&
-		    audit_up(core, &d)) {
+		    authorize_audit_up(core, &d)) {
 			enum exchange_token_want w = token_want(gw, p, c, f, &m, &d);
 			if (w == EXCHANGE_TOKEN_WAIT ||
 			    (w == EXCHANGE_TOKEN_GO && begin_use(gw, p, c, f, &m, &d)))
 				return CHAN_OK;
 		}
 	}
-	refuse(gw, f->id, &d, &about);
+	authorize_refuse(gw, f->id, &d, &about);
 	if (!p->in_flight)
 		spend_attempt(gw, p, &m, &d);
 	return CHAN_OK;
@@ -501,9 +330,9 @@ answer_deny(struct pending *u, struct gateway *gw, struct plan *p, const struct 
 	u->answered = true;
 	if (gw == NULL || p == NULL)
 		return;
-	struct subject about = {
+	struct authorize_subject about = {
 	    .vkey = p->vkey, .cred = c, .operation = p->operation, .model = plan_model(p)};
-	refuse(gw, u->request, d, &about);
+	authorize_refuse(gw, u->request, d, &about);
 	spend_attempt(gw, p, m, d);
 }
 
@@ -513,7 +342,7 @@ on_durable(struct pending *u, struct gateway *gw, struct plan *p, struct cred *c
 {
 	struct core *core = u->core;
 	struct deny d = {0};
-	struct policy_request r = request_of(core, p);
+	struct policy_request r = authorize_request(core, p);
 	const struct policy_attempt *at = &p->attempt[p->next];
 	bool held = lane_ctl_holds(core->lanes, u->sealer, u->lane, u->request);
 	give_back(u, p, c); // taken again below if the key is used
