@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tests/unit/catalogue_fixture.h"
+#include "vaultd/grammar.h"
 #include "vaultd/head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SECRET	   "sk-proj-SECRETsecretSECRETsecret"
 #define TOKEN	   "IQoJb3JpZ2luX2VjTOKENtokenTOKENtoken"
 
+static struct catalogue *cat;
 static struct head_work *work;
 static struct secret secret, token, none;
+static char api_version[] = "2024-10-21", project[] = "example.com:p";
 static const struct cred creds[] = {
     {.provider = PROVIDER_OPENAI, .auth = AUTH_BEARER, .host = "api.openai.com", .port = 443},
     {.provider = PROVIDER_OPENAI_COMPATIBLE,
@@ -40,6 +44,22 @@ static const struct cred creds[] = {
 	.port = 443,
 	.region = "us-east-1",
 	.access_key_id = "AKIDEXAMPLE"},
+    {.provider = PROVIDER_GEMINI,
+	.auth = AUTH_GOOGLE_API_KEY,
+	.host = "generativelanguage.googleapis.com",
+	.port = 443},
+    {.provider = PROVIDER_AZURE, .auth = AUTH_AZURE_API_KEY, .host = "r.example", .port = 443},
+    {.provider = PROVIDER_AZURE,
+	.auth = AUTH_AZURE_API_KEY,
+	.host = "r.example",
+	.port = 443,
+	.extra = {.setting = {[SETTING_API_VERSION] = api_version}}},
+    {.provider = PROVIDER_VERTEX,
+	.auth = AUTH_GOOGLE_TOKEN,
+	.host = "v.example",
+	.port = 443,
+	.region = "us-central1",
+	.extra = {.setting = {[SETTING_PROJECT] = project}}},
 };
 
 static void
@@ -48,6 +68,7 @@ setup(void)
 	if (work != NULL)
 		return;
 	MUST(secmem_init(1 << 20) != SECMEM_NONE);
+	cat = fx_catalogue();
 	work = secmem_alloc(sizeof(*work));
 	MUST(work != NULL && secret_set(&secret, SECRET, strlen(SECRET)) == 0);
 	MUST(secret_set(&token, TOKEN, strlen(TOKEN)) == 0);
@@ -98,7 +119,8 @@ check_line(struct seen *s, struct view line, const struct cred *c, const struct 
 		    want, sizeof(want), "content-length: %llu", (unsigned long long)use->body_len);
 		MUST(view_eq_str(line, want));
 	}
-	s->auth += line_is(line, "authorization") || line_is(line, "x-api-key");
+	s->auth += line_is(line, "authorization") || line_is(line, "x-api-key") ||
+		   line_is(line, "x-goog-api-key") || line_is(line, "api-key");
 	s->encoding += line_is(line, "accept-encoding");
 	s->chunked += line_is(line, "transfer-encoding") || line_is(line, "expect") ||
 		      line_is(line, "connection") || line_is(line, "cookie");
@@ -111,9 +133,13 @@ check_head(const struct catalogue_op *op, const struct cred *c, const struct msg
 	struct seen s = {0};
 	struct view head = b->head;
 	char start[64];
+	size_t fixed = 0; // of the path
+	while (fixed < op->path.len && op->path.p[fixed] != '{')
+		fixed++;
 	MUST(head.len % HEAD_BLOCK == 0 && head.len >= HEAD_BLOCK && head.len <= HEAD_CAP);
-	int n = snprintf(start, sizeof(start), "%s %s", op->method, op->prefix);
-	MUST(n > 0 && memcmp(head.p, start, (size_t)n) == 0);
+	int n = snprintf(start, sizeof(start), "%.*s %.*s", (int)op->method.len, op->method.p,
+	    (int)fixed, op->path.p);
+	MUST(n > 0 && (size_t)n < sizeof(start) && memcmp(head.p, start, (size_t)n) == 0);
 	// Lines end in CR LF, the only empty one is the last.
 	size_t at = 0;
 	for (;;) {
@@ -147,15 +173,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (memmem(data, size, "SECRET", 6) != NULL || memmem(data, size, "TOKEN", 5) != NULL)
 		return 0; // or the client could bring the very words that are counted
-	const struct catalogue_op *op = catalogue_find(data[0] % (OP_LAST + 2));
 	const struct cred *c = &creds[data[1] % ARRAY_LEN(creds)];
+	const struct catalogue_op *op =
+	    catalogue_op(cat, data[0] % (OP_LAST + 2), c->provider, cred_variant(c));
 	struct view model = {(const char *)data + 3, data[2]};
 	data += 3 + model.len;
 	size -= 3 + model.len;
-	if (op == NULL || !cred_allows_operation(c, op->id) ||
-	    msg_decode(MSG_USE, data, size, &use) != 0)
+	if (op == NULL || msg_decode(MSG_USE, data, size, &use) != 0)
 		return 0;
-	if (op->has_model ? !catalogue_model_valid(model) : model.len != 0)
+	if (catalogue_takes_model(op->id) ? !grammar_model_valid(model) : model.len != 0)
 		return 0;
 	if (!head_check(op, &use, &d)) {
 		MUST(d.kind != DENY_NONE && d.message[0] != '\0');

@@ -9,21 +9,25 @@
 // cmocka needs the first three.
 #include <cmocka.h>
 
+#include "tests/unit/catalogue_fixture.h"
 #include "vaultd/head.h"
 
 #define SECRET "sk-proj-abcdefghijklmnop"
 
+static struct catalogue *cat;
 static struct head_work *work;
 static struct secret secret, token, none;
 static uint8_t body_hash[32] = {0xe3, 0xb0};
 static struct cred cred;
 static struct msg_use use;
+static struct view access_key_id; // of a temporary secret
 
 static int
 setup(void **state)
 {
 	(void)state;
 	assert_int_not_equal(secmem_init(1 << 20), SECMEM_NONE);
+	cat = fx_catalogue();
 	work = secmem_alloc(sizeof(*work));
 	assert_non_null(work);
 	assert_int_equal(secret_set(&secret, SECRET, strlen(SECRET)), 0);
@@ -39,6 +43,7 @@ each(void **state)
 	    .host = "api.openai.com",
 	    .port = 443};
 	use = (struct msg_use){.body_len = 42, .body_sha256 = {(const char *)body_hash, 32}};
+	access_key_id = (struct view){0};
 	head_wipe(work);
 	return 0;
 }
@@ -57,17 +62,24 @@ set_param(size_t i, uint64_t id, const char *value)
 	use.param_count = MAX(use.param_count, i + 1);
 }
 
+static const struct catalogue_op *
+op_of(uint64_t operation)
+{
+	return catalogue_op(cat, operation, cred.provider, cred_variant(&cred));
+}
+
 static struct head_built
 build(uint64_t operation, const char *model, const struct secret *t)
 {
 	struct head_built b;
 	struct deny d = {0};
-	struct head_request r = {.op = catalogue_find(operation),
+	struct head_request r = {.op = op_of(operation),
 	    .cred = &cred,
 	    .model = view_of(model),
 	    .use = &use,
 	    .secret = &secret,
 	    .token = t,
+	    .access_key_id = access_key_id,
 	    .now_s = 1768478400};
 	assert_true(head_check(r.op, &use, &d));
 	assert_int_equal(head_build(work, &r, &b), 0);
@@ -225,6 +237,106 @@ test_sigv4(void **state)
 	secret_wipe(&golden);
 }
 
+// A temporary key signs under its own id, and with its token.
+static void
+test_sigv4_temporary(void **state)
+{
+	(void)state;
+	bedrock();
+	const uint64_t kinds[] = {AUTH_STS_SESSION, AUTH_STS_ASSUME_ROLE, AUTH_STS_WEB_IDENTITY};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		cred.auth = kinds[i];
+		access_key_id = VIEW("ASIATEMPORARYKEY");
+		struct head_built b = build(OP_BEDROCK_INVOKE, "m", &token);
+		assert_non_null(memmem(b.head.p, b.head.len,
+		    "Credential=ASIATEMPORARYKEY/20260115/us-east-1/bedrock/", 55));
+		assert_null(memmem(b.head.p, b.head.len, "AKIDEXAMPLE", 11));
+		assert_non_null(memmem(b.head.p, b.head.len, ";x-amz-security-token,", 22));
+		assert_int_equal(b.span_count, 1);
+		assert_span(&b, 0, &token, 16);
+	}
+}
+
+#define TAIL                                                                                       \
+	"accept-encoding: identity\r\n"                                                            \
+	"user-agent: sallyport/" SALLYPORT_VERSION "\r\n"
+
+static void
+test_gemini(void **state)
+{
+	(void)state;
+	cred = (struct cred){.provider = PROVIDER_GEMINI,
+	    .auth = AUTH_GOOGLE_API_KEY,
+	    .host = "generativelanguage.googleapis.com",
+	    .port = 443};
+	struct head_built b = build(OP_STREAM_GENERATE_CONTENT, "gemini-2.5-flash", &none);
+	assert_head(&b,
+	    "POST /v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse HTTP/1.1\r\n"
+	    "host: generativelanguage.googleapis.com\r\n"
+	    "content-type: application/json\r\n" TAIL "content-length: 42\r\n"
+	    "x-goog-api-key: " SECRET "\r\n");
+	assert_span(&b, 0, &secret, 8);
+	use.body_len = 0;
+	set_param(0, PARAM_PAGE_SIZE, "50");
+	set_param(1, PARAM_PAGE_TOKEN, "a/b+c=");
+	b = build(OP_GOOGLE_MODELS, "", &none);
+	assert_head(&b,
+	    "GET /v1beta/models?pageSize=50&pageToken=a%2Fb%2Bc%3D HTTP/1.1\r\n"
+	    "host: generativelanguage.googleapis.com\r\n" TAIL "x-goog-api-key: " SECRET "\r\n");
+}
+
+static void
+test_azure(void **state)
+{
+	(void)state;
+	cred = (struct cred){.provider = PROVIDER_AZURE,
+	    .auth = AUTH_AZURE_API_KEY,
+	    .host = "res.openai.azure.com",
+	    .port = 443};
+	set_param(0, PARAM_API_VERSION, "preview"); // of the client
+	struct head_built b = build(OP_OPENAI_CHAT, "dep", &none);
+	assert_head(&b, "POST /openai/v1/chat/completions?api-version=preview HTTP/1.1\r\n"
+			"host: res.openai.azure.com\r\n"
+			"content-type: application/json\r\n" TAIL "content-length: 42\r\n"
+			"api-key: " SECRET "\r\n");
+	// The credential's version stands, whatever the client says; the model is in the path.
+	char version[] = "2024-10-21";
+	cred.extra.setting[SETTING_API_VERSION] = version;
+	b = build(OP_OPENAI_CHAT, "my dep", &none);
+	assert_head(&b, "POST /openai/deployments/my%20dep/chat/completions?api-version=2024-10-21 "
+			"HTTP/1.1\r\n"
+			"host: res.openai.azure.com\r\n"
+			"content-type: application/json\r\n" TAIL "content-length: 42\r\n"
+			"api-key: " SECRET "\r\n");
+}
+
+static void
+test_vertex(void **state)
+{
+	(void)state;
+	char project[] = "example.com:proj-1";
+	cred = (struct cred){.provider = PROVIDER_VERTEX,
+	    .host = "us-central1-aiplatform.googleapis.com",
+	    .region = "us-central1",
+	    .port = 443};
+	cred.extra.setting[SETTING_PROJECT] = project;
+	const uint64_t kinds[] = {AUTH_GOOGLE_TOKEN, AUTH_GOOGLE_JWT};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		cred.auth = kinds[i];
+		struct head_built b = build(OP_RAW_PREDICT, "claude-sonnet-4-5@20250929", &none);
+		assert_head(&b, "POST /v1/projects/example.com%3Aproj-1/locations/us-central1/"
+				"publishers/anthropic/models/claude-sonnet-4-5%4020250929:"
+				"rawPredict HTTP/1.1\r\n"
+				"host: us-central1-aiplatform.googleapis.com\r\n"
+				"content-type: application/json\r\n" TAIL "content-length: 42\r\n"
+				"authorization: Bearer " SECRET "\r\n");
+		assert_span(&b, 0, &secret, 8);
+	}
+	// The count has one path for every model.
+	struct head_built b = build(OP_RAW_PREDICT_COUNT, "claude-sonnet-4-5@20250929", &none);
+	assert_non_null(memmem(b.head.p, b.head.len, "/models/count-tokens:rawPredict HTTP", 36));
+}
+
 static void
 test_padding_hides_length(void **state)
 {
@@ -271,7 +383,7 @@ test_too_long(void **state)
 	bedrock();
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
 		set_header(i, ids[i], big);
-	struct head_request r = {.op = catalogue_find(OP_BEDROCK_INVOKE),
+	struct head_request r = {.op = op_of(OP_BEDROCK_INVOKE),
 	    .cred = &cred,
 	    .model = VIEW("m"),
 	    .use = &use,
@@ -292,7 +404,11 @@ static void
 assert_refused(uint64_t operation, enum deny_kind kind)
 {
 	struct deny d = {0};
-	assert_false(head_check(catalogue_find(operation), &use, &d));
+	const struct catalogue_op *op = NULL;
+	for (uint64_t p = 1; op == NULL && p <= PROVIDER_LAST; p++)
+		op = catalogue_op(cat, operation, p, 0);
+	assert_non_null(op);
+	assert_false(head_check(op, &use, &d));
 	assert_int_equal(d.kind, kind);
 	assert_true(strlen(d.message) > 10);
 	each(NULL);
@@ -355,6 +471,10 @@ main(void)
 	    EACH(test_get),
 	    EACH(test_anthropic),
 	    EACH(test_sigv4),
+	    EACH(test_sigv4_temporary),
+	    EACH(test_gemini),
+	    EACH(test_azure),
+	    EACH(test_vertex),
 	    EACH(test_padding_hides_length),
 	    EACH(test_wipe),
 	    EACH(test_too_long),
