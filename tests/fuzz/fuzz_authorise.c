@@ -7,7 +7,8 @@
 //   - on a lane that its sealer has verified, in a sealer of the credential's present
 //     version, while the credential is enabled and the virtual key is not revoked,
 //   - with that credential's secret and host in it,
-// and every USE is answered exactly once.
+// and every USE is answered exactly once. Where the catalogue in force does not have the
+// operation, no key is used for it, however the plan came about.
 //
 // Input: a list of 4-byte commands: what, and three small numbers.
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 #include "common/log.h"
 #include "common/sock.h"
+#include "tests/unit/catalogue_fixture.h"
 #include "vaultd/admin.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
@@ -39,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define COMMANDS_MAX 400U
 
 static struct core core;
+static struct catalogue *catalogues[2]; // the second has no chat
 static struct cred *creds[CREDS];
 static struct vkey *good_key;
 static char keys[3][VKEY_TEXT_LEN]; // good, revoked, of another workspace
@@ -123,6 +126,22 @@ open_store(void)
 	rmdir(d);
 }
 
+static struct catalogue *
+one_row(void)
+{
+	const struct fx_op op =
+	    FX_GET(OP_OPENAI_MODELS, PROVIDER_OPENAI, "/v1/models", FX_OPENAI, "");
+	struct fx_buf b = {0};
+	struct catalogue_error e;
+	fx_begin(&b, 1);
+	fx_add_op(&b, &op);
+	fx_end(&b);
+	struct catalogue *c = catalogue_parse((struct view){(const char *)b.p, b.len}, &e);
+	MUST(c != NULL);
+	free(b.p);
+	return c;
+}
+
 static void
 setup(void)
 {
@@ -137,6 +156,9 @@ setup(void)
 	core.seal = seal_new(key);
 	core.work = secmem_alloc(sizeof(*core.work));
 	MUST(core.seal != NULL && core.work != NULL);
+	catalogues[0] = fx_catalogue();
+	catalogues[1] = one_row();
+	core.catalogue = catalogues[0];
 	core.creds = cred_table_new(core.store, core.seal);
 	core.vkeys = vkey_table_new(core.store, core.seal);
 	make_cred(0);
@@ -187,6 +209,7 @@ begin(void)
 	int pair[2];
 	memset(&w, 0, sizeof(w));
 	core.base = event_base_new();
+	core.catalogue = catalogues[0];
 	core.notes = audit_note_new(&core);
 	core.audit = audit_link_new(&core, true);
 	core.gateways = gateway_set_new(&core);
@@ -245,6 +268,7 @@ check_seal(struct far_sealer *s, const struct msg_seal *m)
 	    secrets[c == creds[0] ? 0 : 1]);
 	MUST(memmem(m->head.p, m->head.len, host, strlen(host)) != NULL);
 	MUST(memmem(m->head.p, m->head.len, bearer, strlen(bearer)) != NULL);
+	MUST(core.catalogue == catalogues[0] || memcmp(m->head.p, "GET /v1/models", 14) == 0);
 	w.seals++;
 }
 
@@ -426,6 +450,13 @@ do_cred(const uint8_t *a)
 }
 
 static void
+do_catalogue(const uint8_t *a)
+{
+	core.catalogue = catalogues[a[0] % 2];
+	gateway_catalogue_changed(core.gateways);
+}
+
+static void
 do_lane(const uint8_t *a, bool up)
 {
 	if (w.sealers == 0)
@@ -469,7 +500,7 @@ static void
 command(const uint8_t c[4])
 {
 	const uint8_t *a = c + 1;
-	switch (c[0] % 13) {
+	switch (c[0] % 14) {
 	case 0:
 	case 1:
 		do_authorize(a);
@@ -499,6 +530,9 @@ command(const uint8_t c[4])
 		break;
 	case 12:
 		good_key->revoked = a[0] % 2 == 0;
+		break;
+	case 13:
+		do_catalogue(a);
 		break;
 	default:
 		if (a[0] % 4 == 0)
