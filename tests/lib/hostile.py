@@ -123,9 +123,22 @@ class Gateway:
         self.chan = Chan.connect(stack.sock("gateway"), uid=uid)
         self.id = 0
         self.sealers = []
+        self.catalogue = []       # (name, fields) of the frames that the core told last
         if hello:
             self.chan.send("HELLO", 0, worker=worker, version="test")
             self.chan.expect("WELCOME")
+            while not self.catalogue or self.catalogue[-1][0] != "CATALOGUE_END":
+                self._told(self.chan.recv(5.0))
+
+    def _told(self, f):
+        """True for a frame that the core sends unasked: a row of its catalogue, the end of a sealer."""
+        name, id_, value = f
+        if name == "CATALOGUE_BEGIN":
+            self.catalogue = []
+        if id_ == 0 and name.startswith("CATALOGUE_"):
+            self.catalogue.append((name, value))
+            return True
+        return name == "SEALER_GONE"
 
     def close(self):
         for s in self.sealers:
@@ -143,13 +156,13 @@ class Gateway:
         return self.id
 
     def wait(self, id_, *names, timeout=5.0):
-        """The answer with this id; other answers (SEALER_GONE) are skipped."""
+        """The answer with this id; what the core says unasked is skipped."""
         end = time.monotonic() + timeout
         while True:
             f = self.chan.recv(max(0.05, end - time.monotonic()))
             if f[1] == id_ and (not names or f[0] in names):
                 return f
-            if f[0] not in ("SEALER_GONE",):
+            if not self._told(f):
                 raise AssertionError("expected %s for %d, got %r" % (names, id_, f))
 
     def authorize(self, key, operation="OP_OPENAI_CHAT", model="echo", stream=False, id_=None, **more):

@@ -407,8 +407,9 @@ def providers(v, audit, admin, key):
                                                  operation=["count-tokens"]))
         gw = Gateway(v)
         got = [gw.authorize(key, op, m)[2].get("code") for op, m in (
-            ("OP_ANTHROPIC_MESSAGES", "claude-haiku-4-5"), ("OP_ANTHROPIC_COUNT_TOKENS", "claude-opus-4-5"),
-            ("OP_ANTHROPIC_COUNT_TOKENS", "claude-haiku-4-5"))]
+            ("OP_ANTHROPIC_MESSAGES", "anthropic/claude-haiku-4-5"),
+            ("OP_ANTHROPIC_COUNT_TOKENS", "anthropic/claude-opus-4-5"),
+            ("OP_ANTHROPIC_COUNT_TOKENS", "anthropic/claude-haiku-4-5"))]
         assert got == ["operation_not_allowed", "model_not_allowed", None], got
         gw.close()
 
@@ -652,7 +653,8 @@ def admin_errors(v, admin):
     refused("a URL for a host", "bad_host", **p("x", "OPENAI_COMPATIBLE", host="https://a.example"))
     refused("host with a path", "bad_host", **p("x", "OPENAI_COMPATIBLE", host="a.example/v1"))
     refused("bedrock without region", "bad_region", **p("x", "BEDROCK", access_key_id="AKIAIOSFODNN7EXAMPLE"))
-    refused("region that is a host", "bad_region", **p("x", "BEDROCK", region="us-east-1.evil.example/"))
+    refused("region that is a host", "bad_region",
+            **p("x", "BEDROCK", secret=AWS, access_key_id="AKIAIOSFODNN7EXAMPLE", region="us-east-1.evil.example/"))
     refused("ASIA without token", "bad_session_token",
             **p("x", "BEDROCK", secret=AWS, region="us-east-1", access_key_id="ASIAIOSFODNN7EXAMPLE"))
     refused("SigV4 for OpenAI", "bad_auth", **p("x", auth=NUM["AUTH_SIGV4"]))
