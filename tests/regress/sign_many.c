@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalogue_builtin.h"
+#include "vaultd/catalogue.h"
+#include "vaultd/grammar.h"
 #include "vaultd/head.h"
 #include "vaultd/sts.h"
 
@@ -17,6 +20,7 @@ static char frame[FRAME_MAX];
 static struct view field[FIELDS_MAX];
 static size_t fields;
 static struct head_work *work;
+static struct catalogue *catalogue;
 
 static void
 fail(const char *why)
@@ -131,14 +135,14 @@ sign_use(void)
 	use.body_sha256 = (struct view){(const char *)digest, sizeof(digest)};
 	for (size_t i = 11; i + 1 < fields && use.header_count < MSG_HEADERS_MAX; i += 2)
 		use.header[use.header_count++] = (struct msg_named){number(i), at(i + 1)};
-	struct head_request r = {.op = catalogue_find(use.operation),
+	struct head_request r = {.op = catalogue_op(catalogue, use.operation, PROVIDER_BEDROCK, 0),
 	    .cred = &cred,
 	    .model = at(9),
 	    .use = &use,
 	    .secret = &secret,
 	    .token = &token,
 	    .now_s = number(7)};
-	if (r.op == NULL || !catalogue_model_valid(r.model) || !head_check(r.op, &use, &d))
+	if (r.op == NULL || !grammar_model_valid(r.model) || !head_check(r.op, &use, &d))
 		fail(d.message);
 	if (head_build(work, &r, &built) != 0)
 		fail("the head does not fit");
@@ -203,6 +207,11 @@ main(void)
 	work = secmem_alloc(sizeof(*work));
 	if (work == NULL)
 		fail("no secret memory");
+	struct catalogue_error e;
+	catalogue = catalogue_parse(
+	    (struct view){(const char *)catalogue_builtin, catalogue_builtin_len}, &e);
+	if (catalogue == NULL)
+		fail(e.message);
 	while (read_frame()) {
 		if (view_eq_str(at(0), "use"))
 			sign_use();
@@ -214,5 +223,6 @@ main(void)
 			fail("unknown request");
 	}
 	head_wipe(work);
+	catalogue_unref(catalogue);
 	return 0;
 }
