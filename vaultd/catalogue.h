@@ -116,6 +116,9 @@ const struct catalogue_model *catalogue_model_upstream(
 
 // The index in c->prefix, or -1.
 int catalogue_prefix(const struct catalogue *c, struct view prefix);
+// Whether a row of this profile fits the id, known or not, for callers in the region.
+bool catalogue_profile_has(
+    const struct catalogue *c, unsigned prefix, struct view upstream, struct view region);
 // Whether this profile serves the model for callers in the region.
 bool catalogue_profile_serves(const struct catalogue *c, unsigned prefix,
     const struct catalogue_model *m, struct view region);

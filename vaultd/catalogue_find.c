@@ -143,20 +143,26 @@ matches(struct view pattern, struct view model)
 }
 
 bool
-catalogue_profile_serves(
-    const struct catalogue *c, unsigned prefix, const struct catalogue_model *m, struct view region)
+catalogue_profile_has(
+    const struct catalogue *c, unsigned prefix, struct view upstream, struct view region)
 {
-	if (prefix >= c->prefix_count || (m->profiles & CATALOGUE_BIT(prefix)) == 0)
-		return false;
 	for (size_t i = 0; i < c->profile_count; i++) {
 		const struct catalogue_profile *p = &c->profile[i];
-		if (p->prefix != prefix || !matches(p->model, m->upstream))
+		if (p->prefix != prefix || !matches(p->model, upstream))
 			continue;
 		for (size_t k = 0; k < p->source_count; k++)
 			if (view_eq(p->source[k], region))
 				return true;
 	}
 	return false;
+}
+
+bool
+catalogue_profile_serves(
+    const struct catalogue *c, unsigned prefix, const struct catalogue_model *m, struct view region)
+{
+	return prefix < c->prefix_count && (m->profiles & CATALOGUE_BIT(prefix)) != 0 &&
+	       catalogue_profile_has(c, prefix, m->upstream, region);
 }
 
 // --- paths -----------------------------------------------------------------------

@@ -199,7 +199,7 @@ choose_profile(
 	if (view_eq_str(want, "none"))
 		return in_region(t);
 	if (view_eq_str(want, "geo"))
-		return geo_profile(cat, c, t);
+		return geo_profile(cat, c, t) || in_region(t);
 	int i = catalogue_prefix(cat, want);
 	return i >= 0 && with_prefix(cat, c, (unsigned)i, t);
 }
@@ -220,18 +220,73 @@ arn_region_fits(const struct cred *c, struct view model)
 	return view_eq_str((struct view){model.p + start, i - 1 - start}, c->region);
 }
 
+// --- residency ---------------------------------------------------------------------------
+
+// What of an ARN tells where it leads: the id of an inference profile, or "" for what is
+// in the region itself. False: it may lead anywhere.
+static bool
+arn_place(struct view arn, struct view *id_r)
+{
+	static const char *const here[] = {":foundation-model/", ":provisioned-model/",
+	    ":custom-model-deployment/", ":imported-model/"};
+	const char *at = memmem(arn.p, arn.len, ":inference-profile/", 19);
+	*id_r = (struct view){0};
+	if (at != NULL) {
+		*id_r = (struct view){at + 19, (size_t)(arn.p + arn.len - at - 19)};
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(here); i++)
+		if (memmem(arn.p, arn.len, here[i], strlen(here[i])) != NULL)
+			return true;
+	return false;
+}
+
+// Whether ids of the catalogue begin so: "anthropic", "amazon".
+static bool
+is_vendor(const struct catalogue *cat, struct view label)
+{
+	for (size_t i = 0; i < cat->model_count; i++) {
+		struct view id = cat->model[i].upstream;
+		if (cat->model[i].provider == PROVIDER_BEDROCK && id.len > label.len &&
+		    id.p[label.len] == '.' && memcmp(id.p, label.p, label.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+// An id goes as the client wrote it, unless the credential keeps to a place: then it
+// must be known to stay there. A prefix that nobody knows may lead anywhere.
+static bool
+stays(const struct catalogue *cat, const struct cred *c, struct view id)
+{
+	struct view want = cred_setting(c, SETTING_PROFILE);
+	if (want.len == 0 || view_eq_str(want, "auto") || view_eq_str(want, "global"))
+		return true;
+	if (grammar_begins(id, "arn:") && !arn_place(id, &id))
+		return false;
+	const char *dot = id.len == 0 ? NULL : memchr(id.p, '.', id.len);
+	struct view label = {id.p, dot == NULL ? 0 : (size_t)(dot - id.p)};
+	bool geo = view_eq_str(want, "geo"), none = view_eq_str(want, "none");
+	if (dot == NULL || is_vendor(cat, label)) // in the region
+		return (geo || none) && (id.len == 0 || dot != NULL);
+	int i = catalogue_prefix(cat, label);
+	if (none || i < 0 || (geo ? view_eq_str(label, "global") : !view_eq(label, want)))
+		return false;
+	struct view rest = {dot + 1, id.len - label.len - 1};
+	return catalogue_profile_has(cat, (unsigned)i, rest, view_of(c->region));
+}
+
 static enum policy_fit
 bedrock_model(const struct catalogue *cat, const struct policy_asked *a, const struct cred *c,
     struct policy_target *t)
 {
 	t->model = a->name;
-	if (grammar_begins(a->name, "arn:"))
-		return arn_region_fits(c, a->name) ? POLICY_FIT_GOOD : POLICY_FIT_REGION;
+	if (grammar_begins(a->name, "arn:") && !arn_region_fits(c, a->name))
+		return POLICY_FIT_REGION;
 	bool own_id = t->row != NULL && view_eq(a->name, t->row->upstream);
 	bool alias = t->row != NULL && view_eq(a->name, t->row->name);
-	if (t->row == NULL || (!own_id && !alias)) // unknown, or with a prefix of the client's
-		return POLICY_FIT_GOOD;
-	return choose_profile(cat, c, own_id, t) ? POLICY_FIT_GOOD : POLICY_FIT_NO_PROFILE;
+	bool good = own_id || alias ? choose_profile(cat, c, own_id, t) : stays(cat, c, a->name);
+	return good ? POLICY_FIT_GOOD : POLICY_FIT_NO_PROFILE;
 }
 
 // --- one credential ----------------------------------------------------------------------
