@@ -77,13 +77,21 @@ authorize_request(const struct core *core, const struct plan *p)
 
 // --- AUTHORIZE -----------------------------------------------------------------------
 
+// "openai/": an operation without a model, of this provider.
+static bool
+names_provider(struct view v)
+{
+	return v.len > 1 && v.p[v.len - 1] == '/' &&
+	       ids_provider_of((struct view){v.p, v.len - 1}) != 0;
+}
+
 static bool
 check_request(const struct msg_authorize *m, struct deny *d)
 {
 	if (!catalogue_known_op(m->operation))
 		return deny_set(d, DENY_OPERATION_NOT_ALLOWED, "There is no such operation.");
 	bool takes = catalogue_takes_model(m->operation);
-	if (!takes && m->model.len != 0)
+	if (!takes && m->model.len != 0 && !names_provider(m->model))
 		return deny_set(d, DENY_BAD_PARAM, "The operation '%s' takes no model.",
 		    ids_operation(m->operation));
 	if (takes && !grammar_model_valid(m->model))
@@ -126,8 +134,9 @@ send_plan(struct gateway *gw, const struct plan *p)
 		    .model = a->model,
 		    .operation = a->operation};
 	}
-	if (p->operation == OP_OPENAI_MODELS) {
-		m.reach = policy_reach(p->vkey, core->creds, now_s());
+	struct policy_request r = authorize_request(core, p);
+	if (policy_lists(&r)) {
+		m.reach = policy_reach(p->vkey, core->creds, r.now_s);
 		names_fill(&p->vkey->models, m.allowed_model, &m.allowed_model_count);
 	}
 	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel

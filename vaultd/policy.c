@@ -293,8 +293,7 @@ policy_choose(const struct policy_request *r, const struct cred_table *creds,
 		    (struct policy_attempt){k.c[i].slot + 1, t->operation, t->model};
 	}
 	choice_r->count = k.count;
-	if (k.count != 0 ||
-	    (r->operation == OP_OPENAI_MODELS && policy_reach(r->vkey, creds, r->now_s) != 0))
+	if (k.count != 0 || (policy_lists(r) && policy_reach(r->vkey, creds, r->now_s) != 0))
 		return true;
 	return refuse(r, &a, &f, d);
 }
@@ -320,6 +319,15 @@ policy_recheck(const struct policy_request *r, const struct cred *c,
 		    "The credential '%s' or the catalogue changed: this plan is out of date.",
 		    c->name);
 	return true;
+}
+
+// With a provider in front ("openai/") the list is that provider's own.
+bool
+policy_lists(const struct policy_request *r)
+{
+	return r->operation == OP_OPENAI_MODEL ||
+	       (r->model.len == 0 &&
+		   (r->operation == OP_OPENAI_MODELS || r->operation == OP_ANTHROPIC_MODELS));
 }
 
 uint64_t

@@ -49,6 +49,8 @@ bool policy_choose(const struct policy_request *r, const struct cred_table *cred
 bool policy_recheck(const struct policy_request *r, const struct cred *c,
     const struct policy_attempt *a, struct deny *d) MUST_CHECK;
 
+// Whether the worker can answer it from its catalogue: a list of all models, or one.
+bool policy_lists(const struct policy_request *r);
 // Bit per enum provider: what the key has an enabled, unexpired credential of.
 uint64_t policy_reach(
     const struct vkey *k, const struct cred_table *creds, uint64_t now_s) MUST_CHECK;

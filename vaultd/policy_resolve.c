@@ -31,7 +31,8 @@ policy_resolve_asked(
 	const char *slash = model.len == 0 ? NULL : memchr(model.p, '/', model.len);
 	if (grammar_begins(model, "arn:")) {
 		a.provider = PROVIDER_BEDROCK;
-	} else if (slash != NULL && slash + 1 < model.p + model.len) {
+	} else if (slash != NULL &&
+		   (slash + 1 < model.p + model.len || !catalogue_takes_model(operation))) {
 		struct view first = {model.p, (size_t)(slash - model.p)};
 		a.provider = ids_provider_of(first);
 		if (a.provider != 0)

@@ -218,7 +218,7 @@ test_no_stream_where_one_was_asked(void **state)
 	gw_plain(e->b, GW_ANSWER);
 	const char *answer = gw_read("provider_bad_stream");
 	assert_non_null(strstr(answer, "HTTP/1.1 502"));
-	assert_null(strstr(answer, "42"));
+	assert_null(strstr(answer, "\"answer\"")); // its number may be in a request id
 	gw_settle();
 	assert_int_equal(gw_count(MSG_APPEND), 1);
 }
