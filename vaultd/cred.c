@@ -259,7 +259,9 @@ cred_handle(const struct cred_table *t, const struct cred *c)
 bool
 cred_allows_operation(const struct cred *c, uint64_t operation)
 {
-	return c->operations == 0 || (operation < 64 && (c->operations >> operation & 1) != 0);
+	if (operation == 0 || operation >= 64)
+		return false;
+	return c->operations == 0 || (c->operations >> operation & 1) != 0;
 }
 
 struct view

@@ -89,9 +89,13 @@ def check_bedrock(c, s):
         assert json.loads(c.invoke_model(modelId=SONNET, body=body)["body"].read())["content"][0]["text"] == "You said: hi"
         types = [json.loads(e["chunk"]["bytes"])["type"] for e in c.invoke_model_with_response_stream(modelId=SONNET, body=body)["body"]]
         assert types[-1] == "message_stop", types
-    e = expect(botocore.exceptions.ClientError, "bedrock: a bare model id is the provider's ValidationException",
-               lambda: c.converse(modelId=SONNET[3:], messages=HI_AWS))
-    ok("on-demand" in str(e), "bedrock: and its reason arrives", e)
+    with case("bedrock: a model that has no on-demand throughput is asked for by the profile of the region"):
+        for name in (SONNET[3:], "claude-sonnet-4-5"):
+            assert c.converse(modelId=name, messages=HI_AWS)["stopReason"] == "end_turn"
+            assert SONNET.replace(":", "%3A") in world.asked("bedrock")[-1].path, world.asked("bedrock")[-1].path
+    e = expect(botocore.exceptions.ClientError, "bedrock: an unknown model id is the provider's ValidationException",
+               lambda: c.converse(modelId="anthropic.claude-9", messages=HI_AWS))
+    ok("identifier is invalid" in str(e), "bedrock: and its reason arrives", e)
     world.order("bedrock", "stream-error")
     cut("bedrock: an exception in the stream raises", lambda: c.converse_stream(modelId=SONNET, messages=HI_AWS)["stream"])
     world.shift = 700
