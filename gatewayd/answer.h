@@ -9,6 +9,7 @@
 #include "gatewayd/client.h"
 #include "gatewayd/facts.h"
 #include "gatewayd/stream.h"
+#include "gatewayd/translate.h"
 
 #define ANSWER_REQUEST_ID_MAX 128U
 
@@ -16,7 +17,7 @@ enum answer_result {
 	ANSWER_MORE,
 	ANSWER_COMPLETE, // everything was handed to the client
 	ANSWER_FAILED,	 // failure says why; nothing or only a part was handed over
-	ANSWER_HELD,	 // complete, an error, and nothing was handed over yet
+	ANSWER_HELD,	 // an error, and nothing was handed over yet
 };
 
 struct answer {
@@ -24,27 +25,36 @@ struct answer {
 	struct client *client;
 	const struct request *request;
 	enum provider provider;	  // whose answer; set by the owner
+	struct translation *t;	  // the attempt's; set by the owner, NULL: native
 	unsigned upstream_status; // 0: no head yet
 	unsigned status;	  // given to the client, 0: none yet
 	bool hold_errors;	  // set by the owner: errors that another key may mend are held
 	bool begun;		  // bytes of the answer went to the client
 	bool any;		  // a byte came from the provider
 	bool reusable;		  // at COMPLETE: the provider keeps the connection open
-	bool stream_error;	  // at COMPLETE: the provider ended its stream by an error event
+	bool stream_error;	  // at COMPLETE: failure_code says what the provider's error was
+	unsigned fault_status;	  // at HELD: what the next attempt's USE says of this one
 	uint64_t bytes_out;	  // body bytes handed to the client
 	uint64_t first_ns;	  // monotonic time of the first of them, 0 if none
 	struct facts facts;
 	struct failure failure;
-	char failure_text[300];
+	char failure_text[600];
 	char failure_code[FACTS_WORD_MAX];
 	char provider_request_id[ANSWER_REQUEST_ID_MAX];
 
 	// Private.
 	struct http_parser parser;
 	struct stream *stream;
-	bool chunked;  // our own framing towards the client
-	bool by_close; // the answer ends with the connection
-	char *held;
+	bool chunked;	// our own framing towards the client
+	bool by_close;	// the answer ends with the connection
+	bool foreign;	// of another API than the client's: translated
+	bool streaming; // a translated stream
+	bool key_refused;
+	// What the client is told in place of a provider's error of another API; 0: nothing.
+	unsigned told_status;
+	bool told_final;
+	uint64_t told_retry_ms;
+	char *held; // counted in the worker's limits
 	size_t held_len, held_cap;
 };
 
@@ -62,6 +72,9 @@ enum answer_result answer_resume(struct answer *a) MUST_CHECK;
 // Whether a further attempt of the plan may follow this upstream status; the vault
 // decides by the same table (vaultd/policy.c).
 bool answer_may_fall_back(unsigned status);
+
+// The word for the record after HELD or COMPLETE with an error.
+const char *answer_error_code(const struct answer *a);
 
 // Ends the client's side after a failure: a whole error response if nothing was
 // sent yet, else an error event (for streams) and a cut connection.

@@ -13,8 +13,6 @@
 #include "common/eventstream.h"
 #include "common/http_write.h"
 
-#define BODY_MAX 4000U
-
 struct type_row {
 	unsigned status;
 	const char *openai;
@@ -97,6 +95,12 @@ body(enum api d, const struct failure *f, const char *request_id, char *out, siz
 	BUG("unknown dialect");
 }
 
+size_t
+errors_body(enum api d, const struct failure *f, const char *request_id, char out[ERRORS_BODY_MAX])
+{
+	return body(d, f, request_id, out, ERRORS_BODY_MAX);
+}
+
 static void
 retry_headers(struct http_out *o, const struct failure *f)
 {
@@ -112,7 +116,7 @@ size_t
 errors_response(enum api d, const struct failure *f, const char *request_id, bool keep_alive,
     char out[ERRORS_RESPONSE_MAX])
 {
-	char text[BODY_MAX];
+	char text[ERRORS_BODY_MAX];
 	size_t len = body(d, f, request_id, text, sizeof(text));
 	struct http_out o;
 	http_out_init(&o, out, ERRORS_RESPONSE_MAX);

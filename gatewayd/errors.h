@@ -29,6 +29,11 @@ struct failure {
 // Longest code and message that fit the buffers below.
 #define ERRORS_RESPONSE_MAX 8192U
 #define ERRORS_EVENT_MAX    4096U
+#define ERRORS_BODY_MAX	    4000U
+
+// The JSON text alone.
+size_t errors_body(
+    enum api d, const struct failure *f, const char *request_id, char out[ERRORS_BODY_MAX]);
 
 // A whole response, head and body. Returns its length.
 size_t errors_response(enum api d, const struct failure *f, const char *request_id, bool keep_alive,

@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "gatewayd/attempt.h"
 #include "gatewayd/audit.h"
 #include "gatewayd/exchange_end.h"
 #include "gatewayd/exchange_state.h"
@@ -25,167 +26,6 @@
 #define MISMATCH_TRIES_MAX  40U
 #define MISMATCH_WAIT_US    1000
 #define LISTING_MAX	    (4U << 20)
-
-static void authorize(struct exchange *x);
-static void get_lane(struct exchange *x);
-static void deliver_held(struct exchange *x);
-
-// --- lanes and USE ---------------------------------------------------------------
-
-static void
-begin_use(struct exchange *x, struct lane *l)
-{
-	x->lane = l;
-	x->reused = l->used;
-	x->body_sent = 0;
-	if (!x->holding)
-		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
-	use_send(x);
-	if (!x->plan->cautious)
-		use_body(x);
-}
-
-void
-exchange_on_lane(struct exchange *x, struct lane *l)
-{
-	CHECK_OBJ(x, EXCHANGE_MAGIC);
-	begin_use(x, l);
-}
-
-static void
-get_lane(struct exchange *x)
-{
-	const struct plan_attempt *a = &x->plan->attempt[x->attempt];
-	// The second time only a lane that nobody used will do: an idle one may have
-	// been closed by the provider just like the last.
-	struct lane *l = x->retried ? NULL : pool_take(x->w->pool, a->credential, x);
-	if (l != NULL)
-		begin_use(x, l);
-	else
-		pool_wait(x->w->pool, a, &x->waiter);
-}
-
-// --- attempts --------------------------------------------------------------------
-
-static void
-renew_answer(struct exchange *x)
-{
-	answer_free(&x->a);
-	answer_init(&x->a, x->w, x->client, x->r);
-	if (x->plan != NULL && x->attempt < x->plan->attempt_count)
-		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
-}
-
-// An answer or a refusal that another attempt may mend: true if one was begun.
-static bool
-try_next(struct exchange *x, unsigned status)
-{
-	if (x->attempt + 1 >= x->plan->attempt_count || x->a.begun ||
-	    !answer_may_fall_back(status) || x->client == NULL || !vault_up(x->w->vault))
-		return false;
-	if (x->went)
-		record_attempt(x);
-	x->went = false;
-	exchange_end_note(x, RESULT_OK, NULL);
-	if (!x->holding)
-		renew_answer(x);
-	x->attempt++;
-	x->previous_status = status;
-	x->retried = false;
-	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
-	get_lane(x);
-	return true;
-}
-
-// Starts the whole request anew on a fresh lane, once. The vault authorizes it
-// like any other.
-static void
-start_over(struct exchange *x)
-{
-	if (x->went) {
-		exchange_end_note(x, RESULT_FAILED, "provider_closed");
-		record_attempt(x);
-	}
-	exchange_end_note(x, RESULT_OK, NULL);
-	x->went = false;
-	x->restart = false;
-	x->retried = true;
-	x->audit_seq = 0;
-	x->attempt = 0;
-	x->previous_status = 0;
-	vault_forget(x->w->vault, x->id);
-	x->id = 0;
-	plan_unref(x->plan);
-	x->plan = NULL;
-	renew_answer(x);
-	if (vault_up(x->w->vault))
-		authorize(x);
-	else
-		exchange_end_fail_vault(x);
-}
-
-static void
-complete(struct exchange *x)
-{
-	struct answer *a = &x->a;
-	bool sent = x->body_sent == x->r->body_len;
-	bool keep = client_keeps(x->client, x->r) && !a->by_close;
-	if (a->stream_error)
-		exchange_end_note(x, RESULT_FAILED, a->failure_code);
-	else if (a->upstream_status >= 400)
-		exchange_end_note(x, RESULT_FAILED,
-		    a->facts.error_code[0] != '\0' ? a->facts.error_code : "provider_error");
-	exchange_end_lane(x, a->reusable && sent);
-	client_answered(x->client, keep);
-	exchange_end_served(x);
-}
-
-static void
-on_answer(struct exchange *x, enum answer_result r)
-{
-	switch (r) {
-	case ANSWER_MORE:
-		break;
-	case ANSWER_COMPLETE:
-		complete(x);
-		break;
-	case ANSWER_FAILED:
-		exchange_end_fail(x, &x->a.failure);
-		break;
-	case ANSWER_HELD:
-		exchange_end_lane(x, x->a.reusable && x->body_sent == x->r->body_len);
-		x->holding = true;
-		exchange_end_note(x, RESULT_FAILED,
-		    x->a.facts.error_code[0] != '\0' ? x->a.facts.error_code : "provider_error");
-		// Without GO the number of this attempt is not known yet: no next one.
-		if (!x->went || !try_next(x, x->a.upstream_status))
-			deliver_held(x);
-		break;
-	}
-}
-
-// The next attempt did not come about: the client gets the answer of the last one.
-static void
-deliver_held(struct exchange *x)
-{
-	x->holding = false;
-	enum answer_result r = answer_resume(&x->a);
-	if (r == ANSWER_COMPLETE)
-		complete(x);
-	else
-		exchange_end_fail(x, &x->a.failure);
-}
-
-// The next attempt runs: the held answer is history.
-static void
-forget_held(struct exchange *x)
-{
-	if (!x->holding)
-		return;
-	x->holding = false;
-	renew_answer(x);
-	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
-}
 
 // --- from the vault ----------------------------------------------------------------
 
@@ -210,6 +50,14 @@ answer_locally(struct exchange *x)
 	buf_free(&body);
 }
 
+static bool
+same_way(const struct plan *known, const struct plan *p)
+{
+	const struct plan_attempt *a = known->attempt, *b = p->attempt;
+	return p->attempt_count != 0 && a->operation == b->operation &&
+	       a->provider == b->provider && strcmp(a->model, b->model) == 0;
+}
+
 void
 exchange_on_plan(struct exchange *x, struct plan *p)
 {
@@ -217,6 +65,8 @@ exchange_on_plan(struct exchange *x, struct plan *p)
 	if (x->planned || x->ended)
 		return;
 	x->planned = true;
+	// What went ahead for another way to serve it is of no use.
+	bool stale = x->use_sent && !same_way(x->plan, p);
 	const struct plan *known = plans_get(x->w->plans, &x->key);
 	p->cautious = known != NULL && known->cautious;
 	plan_unref(x->plan);
@@ -228,8 +78,12 @@ exchange_on_plan(struct exchange *x, struct plan *p)
 	}
 	plans_put(x->w->plans, &x->key, p);
 	x->a.hold_errors = p->attempt_count > 1;
-	if (!x->use_sent)
-		get_lane(x); // else USE went ahead: GO or DENY follows
+	if (!x->use_sent) {
+		attempt_begin(x); // else USE went ahead: GO or DENY follows
+	} else if (stale) {
+		x->restart = true;
+		exchange_end_lane(x, false);
+	}
 }
 
 void
@@ -246,9 +100,9 @@ exchange_on_go(struct exchange *x, const struct msg_go *m)
 	if (x->ended) {
 		exchange_end_finish(x);
 	} else if (x->restart) {
-		start_over(x);
+		attempt_start_over(x);
 	} else {
-		forget_held(x);
+		attempt_forget_held(x);
 		use_body(x);
 		use_drop_body(x);
 	}
@@ -296,7 +150,7 @@ retry_use(struct exchange *x)
 		return;
 	}
 	exchange_end_lane(x, x->body_sent == 0);
-	get_lane(x);
+	attempt_begin(x); // by the plan that came meanwhile
 }
 
 void
@@ -315,19 +169,19 @@ exchange_on_deny(struct exchange *x, const struct msg_deny *m)
 	if (x->ended) {
 		exchange_end_finish(x);
 	} else if (x->restart) {
-		start_over(x);
+		attempt_start_over(x);
 	} else if (strcmp(code, "lane_mismatch") == 0 && x->mismatches++ < MISMATCH_TRIES_MAX) {
 		retry_use(x);
 	} else if (strcmp(code, "no_plan") == 0 && !x->retried && !x->holding) {
 		exchange_end_lane(x, x->body_sent == 0); // it expired while a lane was opened
-		start_over(x);
+		attempt_start_over(x);
 	} else {
 		x->plan->cautious = true;
 		exchange_end_lane(x, x->body_sent == 0);
-		if (try_next(x, f.status))
+		if (attempt_next(x, f.status))
 			return;
 		if (x->holding)
-			deliver_held(x);
+			attempt_deliver_held(x);
 		else
 			exchange_end_fail(x, &f);
 	}
@@ -349,13 +203,20 @@ exchange_on_vault_lost(struct exchange *x)
 // --- from the pool and the lane ------------------------------------------------------
 
 void
+exchange_on_lane(struct exchange *x, struct lane *l)
+{
+	CHECK_OBJ(x, EXCHANGE_MAGIC);
+	attempt_use(x, l);
+}
+
+void
 exchange_on_no_lane(struct exchange *x, const struct failure *f)
 {
 	CHECK_OBJ(x, EXCHANGE_MAGIC);
 	if (x->holding)
-		deliver_held(x);
+		attempt_deliver_held(x);
 	else if (strcmp(f->code, "sealer_ended") == 0 && !x->retried && vault_up(x->w->vault))
-		start_over(x); // the credential was changed meanwhile
+		attempt_start_over(x); // the credential was changed meanwhile
 	else
 		exchange_end_fail(x, f);
 }
@@ -374,7 +235,7 @@ exchange_on_plain(struct exchange *x, const uint8_t *p, size_t len)
 {
 	CHECK_OBJ(x, EXCHANGE_MAGIC);
 	struct lane *l = x->lane;
-	forget_held(x);
+	attempt_forget_held(x);
 	x->last_ns = clock_mono_ns();
 	enum answer_result r = answer_feed(&x->a, p, len);
 	if (r == ANSWER_MORE) {
@@ -389,7 +250,7 @@ exchange_on_plain(struct exchange *x, const uint8_t *p, size_t len)
 	// The lane must end with its window whole if it is to serve again.
 	lane_grant(l, x->owed + len);
 	x->owed = 0;
-	on_answer(x, r);
+	attempt_on_answer(x, r);
 }
 
 void
@@ -402,7 +263,7 @@ exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view d
 		// A kept connection that the provider closed just as we used it.
 		x->restart = true;
 		if (!x->use_sent)
-			start_over(x);
+			attempt_start_over(x);
 		return;
 	}
 	if (!ended)
@@ -422,8 +283,8 @@ exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view d
 		enum answer_result r = answer_eof(&x->a, fault == LANE_UPSTREAM_EOF);
 		if (r == ANSWER_FAILED)
 			exchange_end_note(x, RESULT_FAILED, x->a.failure.code);
-		if (r != ANSWER_FAILED || !x->went || !try_next(x, 502))
-			on_answer(x, r);
+		if (r != ANSWER_FAILED || !x->went || !attempt_next(x, 502))
+			attempt_on_answer(x, r);
 		break;
 	}
 	default:
@@ -501,8 +362,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void
-authorize(struct exchange *x)
+void
+exchange_authorize(struct exchange *x)
 {
 	struct request *r = x->r;
 	struct msg_authorize m = {.client_key = r->client_key,
@@ -515,11 +376,19 @@ authorize(struct exchange *x)
 	struct plan *known = plans_get(x->w->plans, &x->key);
 	if (known == NULL || known->cautious || x->retried)
 		return;
+	if (!pool_has_idle(x->w->pool, known->attempt[0].credential))
+		return;
+	// One that cannot be translated is refused when the vault has agreed, not before.
+	struct failure f;
+	if (!translate_begin(&x->t, x->w, x->r, known, 0, &f)) {
+		translate_end(&x->t);
+		return;
+	}
 	struct lane *l = pool_take(x->w->pool, known->attempt[0].credential, x);
 	if (l == NULL)
 		return;
 	x->plan = plan_ref(known);
-	begin_use(x, l);
+	attempt_use(x, l);
 }
 
 struct exchange *
@@ -551,6 +420,6 @@ exchange_start(struct worker *w, struct client *c, struct request *r)
 	struct timeval tv = {.tv_sec = 5};
 	event_add(&x->timer, &tv);
 	TAILQ_INSERT_TAIL(&w->exchanges, x, link);
-	authorize(x);
+	exchange_authorize(x);
 	return x;
 }

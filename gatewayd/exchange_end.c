@@ -20,6 +20,7 @@ exchange_end_finish(struct exchange *x)
 	pool_unwait(&x->waiter);
 	event_del(&x->timer);
 	answer_free(&x->a);
+	translate_end(&x->t);
 	request_free(x->r);
 	plan_unref(x->plan);
 	TAILQ_REMOVE(&x->w->exchanges, x, link);

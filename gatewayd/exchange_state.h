@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The struct behind an exchange, for exchange.c (its course), use.c (USE and body)
-// and record.c (its record) only.
+// The struct behind an exchange, for exchange.c (its course), attempt.c, use.c (USE and
+// body) and record.c (its record) only.
 #ifndef GATEWAYD_EXCHANGE_STATE_H
 #define GATEWAYD_EXCHANGE_STATE_H
 
@@ -29,6 +29,7 @@ struct exchange {
 
 	struct waiter waiter;
 	struct lane *lane;
+	struct translation *t; // of the attempt; NULL: the client's bytes go as they are
 	size_t body_sent;
 	size_t owed; // answer bytes that the client is too slow for: not granted yet
 
@@ -50,10 +51,15 @@ struct exchange {
 	struct answer a;
 };
 
+// Asks the vault anew; USE and body follow at once if they can.
+void exchange_authorize(struct exchange *x);
+
 // USE for the current attempt on x->lane (use.c).
 void use_send(struct exchange *x);
 // As much of the body as the lane takes now.
 void use_body(struct exchange *x);
+// How long that body is.
+size_t use_body_len(const struct exchange *x);
 // Frees the body if the request cannot have to be sent again.
 void use_drop_body(struct exchange *x);
 

@@ -238,6 +238,18 @@ pool_lane_gone(struct sealer *s, bool was_opening, const struct failure *f)
 		sealer_free(s);
 }
 
+bool
+pool_has_idle(const struct pool *p, uint64_t credential)
+{
+	const struct sealer *s;
+	TAILQ_FOREACH(s, &p->sealers, entry)
+	{
+		if (s->credential == credential && !s->gone && !TAILQ_EMPTY(&s->idle))
+			return true;
+	}
+	return false;
+}
+
 struct lane *
 pool_take(struct pool *p, uint64_t credential, struct exchange *x)
 {

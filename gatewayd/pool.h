@@ -25,6 +25,7 @@ void pool_free(struct pool *p);
 
 // An idle lane of this credential for x, or NULL. Opens nothing.
 struct lane *pool_take(struct pool *p, uint64_t credential, struct exchange *x);
+bool pool_has_idle(const struct pool *p, uint64_t credential);
 
 // Waits for a lane, opening what is needed (vault_up() is required). Answered by
 // exchange_on_lane or exchange_on_no_lane, never before this returns.

@@ -156,6 +156,8 @@ request_new(const struct http_parser *head, const struct route *route, struct vi
 	r->path_model = route->model_in_path;
 	r->http10 = head->minor == 0;
 	r->keep_alive = head->keep_alive;
+	r->strict_params =
+	    http_view_eq_nocase(http_header(head, "x-sallyport-strict-params"), "true");
 	r->limits = limits;
 	r->started_ns = clock_mono_ns();
 	clock_uuid7(r->uuid);
@@ -245,6 +247,7 @@ set_model(struct fields *f, struct view model)
 		memcpy(f->r->model_text, prefix.p, prefix.len);
 	memcpy(f->r->model_text + prefix.len, model.p, model.len);
 	f->r->model = (struct view){.p = f->r->model_text, .len = prefix.len + model.len};
+	f->r->body_model = (struct view){.p = f->r->model_text + prefix.len, .len = model.len};
 	f->bad_model = f->bad_model || f->r->model.len > ROUTE_MODEL_MAX;
 }
 

@@ -21,6 +21,8 @@ struct request {
 	bool path_model; // the model is in the path; what the body says is the provider's business
 	bool http10;
 	bool keep_alive; // the client's wish
+	bool
+	    strict_params; // x-sallyport-strict-params: a parameter that would be left out is a 400
 	uint8_t uuid[16];
 	char id[REQUEST_ID_LEN + 1]; // the same as text: x-sallyport-request-id
 	char peer[REQUEST_PEER_MAX]; // client address
@@ -28,6 +30,7 @@ struct request {
 
 	struct view client_key; // into text; wiped with it
 	struct view model;	// into text or model_text; empty for operations without one
+	struct view body_model; // the part that the body says; empty when it says none
 	size_t header_count;
 	struct msg_named header[MSG_HEADERS_MAX];
 	size_t param_count;

@@ -14,6 +14,22 @@ copy(struct jv v, char *dst, size_t size)
 		dst[0] = '\0';
 }
 
+// A text for people: its beginning, in whole characters, when it is longer.
+static void
+copy_text(struct jv v, char *dst, size_t size)
+{
+	struct buf b;
+	buf_init(&b, SIZE_MAX);
+	jv_decode(v, &b);
+	size_t n = MIN(b.len, size - 1);
+	while (n > 0 && n < b.len && ((unsigned char)b.p[n] & 0xc0) == 0x80)
+		n--;
+	for (size_t i = 0; i < n; i++)
+		dst[i] = (unsigned char)b.p[i] < ' ' ? ' ' : b.p[i];
+	dst[n] = '\0';
+	buf_free(&b);
+}
+
 // "com.amazonaws.x#ThrottlingException:http://..." names ThrottlingException.
 static void
 aws_type(struct view v, char *dst, size_t size)
@@ -78,15 +94,15 @@ read_body(struct upstream_error *e, struct jv root)
 		if (e->type[0] == '\0')
 			copy(jv_get(error, "status"), e->type, sizeof(e->type));
 		copy(jv_get(error, "code"), e->code, sizeof(e->code));
-		copy(jv_get(error, "message"), e->message, sizeof(e->message));
+		copy_text(jv_get(error, "message"), e->message, sizeof(e->message));
 		if (e->code[0] == '\0')
 			copy(jv_get2(error, "details", "error_code"), e->code, sizeof(e->code));
 		google_details(e, jv_get(error, "details"));
 		return;
 	}
-	copy(jv_get(root, "message"), e->message, sizeof(e->message));
+	copy_text(jv_get(root, "message"), e->message, sizeof(e->message));
 	if (e->message[0] == '\0')
-		copy(jv_get(root, "Message"), e->message, sizeof(e->message));
+		copy_text(jv_get(root, "Message"), e->message, sizeof(e->message));
 	char type[192];
 	if (e->type[0] == '\0' && jv_copy(jv_get(root, "__type"), type, sizeof(type)) >= 0)
 		aws_type(view_of(type), e->type, sizeof(e->type));

@@ -7,22 +7,34 @@
 #include "gatewayd/exchange_state.h"
 #include "gatewayd/vault.h"
 
+size_t
+use_body_len(const struct exchange *x)
+{
+	return x->t != NULL ? x->t->body_len : x->r->body_len;
+}
+
 void
 use_body(struct exchange *x)
 {
-	if (x->lane == NULL || x->body_sent == x->r->body_len)
+	size_t len = use_body_len(x);
+	if (x->lane == NULL || x->body_sent == len)
 		return;
-	x->body_sent +=
-	    lane_body(x->lane, x->r->body + x->body_sent, x->r->body_len - x->body_sent);
+	const uint8_t *p = x->t != NULL ? (const uint8_t *)x->t->body.p : x->r->body;
+	x->body_sent += lane_body(x->lane, p + x->body_sent, len - x->body_sent);
 }
 
-// The body is needed as long as the request may have to be sent again.
+// The body is needed as long as the request may have to be sent again; the client's also
+// as long as a session reads names in it.
 void
 use_drop_body(struct exchange *x)
 {
 	bool last = x->attempt + 1 >= x->plan->attempt_count;
-	if (x->went && x->body_sent == x->r->body_len && (x->a.any || !x->reused) &&
-	    (last || x->a.begun))
+	if (!x->went || x->body_sent != use_body_len(x) || (!x->a.any && x->reused) ||
+	    !(last || x->a.begun))
+		return;
+	if (x->t != NULL)
+		translate_drop_body(x->t);
+	if (!translate_answers(x->t))
 		request_drop_body(x->r);
 }
 
@@ -30,19 +42,25 @@ void
 use_send(struct exchange *x)
 {
 	const struct request *r = x->r;
+	const struct translation *t = x->t;
+	const struct plan_attempt *a = &x->plan->attempt[x->attempt];
+	size_t headers = t != NULL ? t->header_count : r->header_count;
 	struct msg_use m = {
 	    .attempt = x->attempt,
 	    .previous_status = x->previous_status,
 	    .sealer = x->lane->sealer->id,
 	    .lane = x->lane->id,
-	    .operation = x->plan->attempt[x->attempt].operation,
-	    .header_count = r->header_count,
-	    .param_count = r->param_count,
-	    .body_len = r->body_len,
-	    .body_sha256 = {.p = (const char *)r->body_sha256, .len = sizeof(r->body_sha256)},
+	    .operation = a->operation,
+	    .header_count = headers,
+	    .body_len = use_body_len(x),
+	    .body_sha256 = {.p = (const char *)(t != NULL ? t->sha256 : r->body_sha256),
+		.len = sizeof(r->body_sha256)},
 	};
-	memcpy(m.header, r->header, r->header_count * sizeof(r->header[0]));
-	memcpy(m.param, r->param, r->param_count * sizeof(r->param[0]));
+	memcpy(m.header, t != NULL ? t->header : r->header, headers * sizeof(r->header[0]));
+	if (a->operation == r->op) { // those of another operation mean nothing to it
+		m.param_count = r->param_count;
+		memcpy(m.param, r->param, r->param_count * sizeof(r->param[0]));
+	}
 	vault_use(x->w->vault, x->id, &m);
 	x->use_sent = true;
 	x->last_ns = clock_mono_ns();

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
+#include "dialect/dialect.h"
 #include "gatewayd/audit.h"
 #include "gatewayd/client.h"
 #include "gatewayd/control.h"
@@ -32,7 +33,8 @@
 #include "gatewayd/wire.h"
 #include "policies.h"
 
-#define LAST_RECORDS_S 3 // after the last client: for auditd's acknowledgements
+#define SIGNATURES_MAX 4096U // tool calls whose thought signatures are kept, per worker
+#define LAST_RECORDS_S 3     // after the last client: for auditd's acknowledgements
 
 // --- graves ------------------------------------------------------------------------
 
@@ -105,6 +107,7 @@ make(struct parts *p, const struct worker_start *s)
 	w->wires = wires_new(w->base);
 	w->resolver = s->resolver;
 	w->plans = plans_new();
+	w->memory = dialect_memory_new(SIGNATURES_MAX);
 	w->pool = pool_new(w);
 	worker_graves(w);
 	limits_init(&w->limits, s->config);
@@ -143,6 +146,7 @@ unmake(struct parts *p)
 	listener_free(p->secure);
 	wires_free(w->wires);
 	plans_free(w->plans);
+	dialect_memory_free(w->memory);
 	catalog_feed_free(&w->catalogue);
 	tls_free(w->tls);
 	limits_free(&w->limits);

@@ -14,6 +14,7 @@
 struct event;
 struct event_base;
 struct client;
+struct dialect_memory;
 struct exchange;
 
 TAILQ_HEAD(client_list, client);
@@ -31,6 +32,7 @@ struct worker {
 	struct pool *pool;
 	struct plans *plans;
 	struct catalog_feed catalogue; // its `present` is NULL until the vault sent one
+	struct dialect_memory *memory; // thought signatures that clients did not send back
 	struct tls *tls;	       // NULL: no TLS listener
 	struct limits limits;
 	struct http_limits http_limits; // of client requests

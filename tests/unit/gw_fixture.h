@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/sock.h"
+#include "dialect/dialect.h"
 #include "gatewayd/audit.h"
 #include "gatewayd/client.h"
 #include "gatewayd/exchange.h"
@@ -499,6 +500,7 @@ gw_setup(void **state)
 	w->resolver = resolver_load(c);
 	resolver_start(w->resolver, w->base);
 	w->plans = plans_new();
+	w->memory = dialect_memory_new(64);
 	w->pool = pool_new(w);
 	worker_graves(w);
 	limits_init(&w->limits, c);
@@ -545,6 +547,7 @@ gw_teardown(void **state)
 	    !TAILQ_EMPTY(&w->exchanges) || w->limits.buffered != 0 || w->limits.connections != 0;
 	wires_free(w->wires);
 	plans_free(w->plans);
+	dialect_memory_free(w->memory);
 	catalog_feed_free(&w->catalogue);
 	limits_free(&w->limits);
 	resolver_free(w->resolver);

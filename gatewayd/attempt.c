@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// The attempts of one exchange: a lane and USE for each, what its answer leads to, and the
+// next one. May touch: what the exchange holds.
+#include "gatewayd/attempt.h"
+
+#include "gatewayd/exchange_end.h"
+#include "gatewayd/exchange_state.h"
+#include "gatewayd/vault.h"
+
+// --- lanes and USE ---------------------------------------------------------------
+
+void
+attempt_use(struct exchange *x, struct lane *l)
+{
+	x->lane = l;
+	x->reused = l->used;
+	x->body_sent = 0;
+	if (!x->holding) {
+		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
+		x->a.t = x->t;
+	}
+	use_send(x);
+	if (!x->plan->cautious)
+		use_body(x);
+}
+
+static void
+get_lane(struct exchange *x)
+{
+	const struct plan_attempt *a = &x->plan->attempt[x->attempt];
+	// The second time only a lane that nobody used will do: an idle one may have
+	// been closed by the provider just like the last.
+	struct lane *l = x->retried ? NULL : pool_take(x->w->pool, a->credential, x);
+	if (l != NULL)
+		attempt_use(x, l);
+	else
+		pool_wait(x->w->pool, a, &x->waiter);
+}
+
+void
+attempt_begin(struct exchange *x)
+{
+	struct failure f;
+	if (translate_begin(&x->t, x->w, x->r, x->plan, x->attempt, &f))
+		get_lane(x);
+	else if (x->holding)
+		attempt_deliver_held(x);
+	else
+		exchange_end_fail(x, &f);
+}
+
+// --- attempts --------------------------------------------------------------------
+
+static void
+renew_answer(struct exchange *x)
+{
+	answer_free(&x->a);
+	answer_init(&x->a, x->w, x->client, x->r);
+	if (x->plan != NULL && x->attempt < x->plan->attempt_count)
+		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
+	x->a.t = x->t;
+}
+
+bool
+attempt_next(struct exchange *x, unsigned status)
+{
+	if (x->attempt + 1 >= x->plan->attempt_count || x->a.begun ||
+	    !answer_may_fall_back(status) || x->client == NULL || !vault_up(x->w->vault))
+		return false;
+	// The held answer, if there is one, needs the old session no more.
+	struct failure f;
+	if (!translate_begin(&x->t, x->w, x->r, x->plan, x->attempt + 1, &f))
+		return false;
+	if (x->went)
+		record_attempt(x);
+	x->went = false;
+	exchange_end_note(x, RESULT_OK, NULL);
+	if (!x->holding)
+		renew_answer(x);
+	x->attempt++;
+	x->previous_status = status;
+	x->retried = false;
+	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
+	get_lane(x);
+	return true;
+}
+
+void
+attempt_start_over(struct exchange *x)
+{
+	if (x->went) {
+		exchange_end_note(x, RESULT_FAILED, "provider_closed");
+		record_attempt(x);
+	}
+	exchange_end_note(x, RESULT_OK, NULL);
+	x->went = false;
+	x->restart = false;
+	x->retried = true;
+	x->audit_seq = 0;
+	x->attempt = 0;
+	x->previous_status = 0;
+	vault_forget(x->w->vault, x->id);
+	x->id = 0;
+	plan_unref(x->plan);
+	x->plan = NULL;
+	translate_end(&x->t);
+	renew_answer(x);
+	if (vault_up(x->w->vault))
+		exchange_authorize(x);
+	else
+		exchange_end_fail_vault(x);
+}
+
+static void
+complete(struct exchange *x)
+{
+	struct answer *a = &x->a;
+	bool sent = x->body_sent == use_body_len(x);
+	bool keep = client_keeps(x->client, x->r) && !a->by_close;
+	if (a->stream_error || a->upstream_status >= 400)
+		exchange_end_note(x, RESULT_FAILED, answer_error_code(a));
+	exchange_end_lane(x, a->reusable && sent);
+	client_answered(x->client, keep);
+	exchange_end_served(x);
+}
+
+void
+attempt_on_answer(struct exchange *x, enum answer_result r)
+{
+	switch (r) {
+	case ANSWER_MORE:
+		break;
+	case ANSWER_COMPLETE:
+		complete(x);
+		break;
+	case ANSWER_FAILED:
+		exchange_end_fail(x, &x->a.failure);
+		break;
+	case ANSWER_HELD:
+		exchange_end_lane(x, x->a.reusable && x->body_sent == use_body_len(x));
+		x->holding = true;
+		exchange_end_note(x, RESULT_FAILED, answer_error_code(&x->a));
+		// Without GO the number of this attempt is not known yet: no next one.
+		if (!x->went || !attempt_next(x, x->a.fault_status))
+			attempt_deliver_held(x);
+		break;
+	}
+}
+
+void
+attempt_deliver_held(struct exchange *x)
+{
+	x->holding = false;
+	enum answer_result r = answer_resume(&x->a);
+	if (r == ANSWER_COMPLETE)
+		complete(x);
+	else
+		exchange_end_fail(x, &x->a.failure);
+}
+
+void
+attempt_forget_held(struct exchange *x)
+{
+	if (!x->holding)
+		return;
+	x->holding = false;
+	renew_answer(x);
+	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
+}
