@@ -51,12 +51,14 @@ use_send(struct exchange *x)
 	    .sealer = x->lane->sealer->id,
 	    .lane = x->lane->id,
 	    .operation = a->operation,
-	    .header_count = headers,
 	    .body_len = use_body_len(x),
 	    .body_sha256 = {.p = (const char *)(t != NULL ? t->sha256 : r->body_sha256),
 		.len = sizeof(r->body_sha256)},
 	};
-	memcpy(m.header, t != NULL ? t->header : r->header, headers * sizeof(r->header[0]));
+	const struct msg_named *header = t != NULL ? t->header : r->header;
+	for (size_t i = 0; i < headers; i++)
+		if (header[i].id != HEADER_OPENAI_BETA || a->provider != PROVIDER_AZURE)
+			m.header[m.header_count++] = header[i]; // Azure has no such header
 	if (a->operation == r->op) { // those of another operation mean nothing to it
 		m.param_count = r->param_count;
 		memcpy(m.param, r->param, r->param_count * sizeof(r->param[0]));

@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // Everything that the gateway does with a request before the vault hears of it:
 // parser, route, key, headers, body checks. What comes out must encode as AUTHORIZE.

@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // The JSON scanner against jansson: the same verdict on every input, and the same
 // reports at any split. First byte: where to split.

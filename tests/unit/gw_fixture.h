@@ -38,12 +38,16 @@ struct gw_event {
 	uint8_t type;	  // message type
 	uint64_t id;	  // frame id
 	uint64_t a, b, c; // USE: attempt, lane, previous status; APPEND: result, ref_seq, status
-	char text[66];	  // AUTHORIZE: model; APPEND: error code
+	uint64_t op;	  // USE: operation
+	uint64_t tokens_in, tokens_out; // SETTLE
+	char text[66];			// AUTHORIZE: model; APPEND: error code
 };
 
 struct gw_lane {
 	uint64_t id;
-	size_t body;	     // BODY bytes received
+	size_t body;	 // BODY bytes received
+	char text[4096]; // the first of them
+	size_t text_len;
 	size_t body_window;  // that may still come
 	size_t plain_window; // that may still be sent
 	bool closed;	     // LANE_CLOSE came
@@ -66,14 +70,24 @@ struct gw {
 	struct gw_lane lane[16];
 	size_t lane_count;
 	uint64_t next_seq;
-	enum provider kind;  // of the attempts; 0: OpenAI
-	size_t attempts;     // credentials 1..attempts in each plan
-	bool grant_body;     // the sealer grants BODY at once
-	bool ready_lanes;    // the sealer says LANE_READY at once
-	bool lose_fd;	     // the vault's SEALER comes without its descriptor
-	bool auto_plan;	     // the vault answers AUTHORIZE with PLAN at once
-	bool auto_go;	     // and USE with GO
-	bool auto_ack;	     // auditd acknowledges
+	enum provider kind; // of the attempts; 0: OpenAI
+	// What each attempt of the plan is for; zero: OpenAI chat with the model "m".
+	struct gw_way {
+		enum provider provider;
+		enum operation op;
+		const char *model;
+	} way[MSG_ATTEMPTS_MAX];
+	size_t attempts;   // credentials 1..attempts in each plan
+	bool grant_body;   // the sealer grants BODY at once
+	bool ready_lanes;  // the sealer says LANE_READY at once
+	bool lose_fd;	   // the vault's SEALER comes without its descriptor
+	bool auto_plan;	   // the vault answers AUTHORIZE with PLAN at once
+	bool auto_go;	   // and USE with GO
+	bool auto_ack;	   // auditd acknowledges
+	uint64_t last_use; // body length that the last USE announced
+	uint8_t last_sha256[32];
+	size_t last_header_count;
+	uint64_t last_header[MSG_HEADERS_MAX];
 	int client;	     // the test's end of the client connection
 	char answer[262144]; // read by gw_read
 	size_t answer_len;
@@ -124,8 +138,11 @@ gw_credit(uint64_t lane, enum credit_kind kind, size_t n)
 }
 
 static inline void
-gw_on_body(struct gw_lane *l, size_t len)
+gw_on_body(struct gw_lane *l, const struct frame *f)
 {
+	size_t len = f->len, n = MIN(len, sizeof(l->text) - 1 - l->text_len);
+	memcpy(l->text + l->text_len, f->payload, n);
+	l->text_len += n;
 	l->body += len;
 	assert_true(len <= l->body_window); // the gateway keeps to the window
 	l->body_window -= len;
@@ -151,7 +168,7 @@ gw_sealer_frame(void *cookie, struct link *l, const struct frame *f)
 			link_send(l, MSG_LANE_READY, f->id, &(struct msg_empty){0});
 		break;
 	case MSG_BODY:
-		gw_on_body(lane, f->len);
+		gw_on_body(lane, f);
 		break;
 	case MSG_LANE_CLOSE:
 		lane->closed = true;
@@ -192,11 +209,13 @@ gw_plan(uint64_t id, uint64_t first_credential)
 	for (size_t i = 0; i < gw.attempts; i++)
 		m.attempt[i] = (struct msg_attempt){.credential = first_credential + i,
 		    .credential_id = VIEW("cr_1"),
-		    .provider = gw.kind != 0 ? gw.kind : PROVIDER_OPENAI,
+		    .provider = gw.way[i].provider != 0 ? gw.way[i].provider
+				: gw.kind != 0		? gw.kind
+							: PROVIDER_OPENAI,
 		    .host = VIEW("127.0.0.1"),
 		    .port = sock_local_port(gw.provider_fd),
-		    .model = VIEW("m"),
-		    .operation = OP_OPENAI_CHAT};
+		    .model = view_of(gw.way[i].model != NULL ? gw.way[i].model : "m"),
+		    .operation = gw.way[i].op != 0 ? gw.way[i].op : OP_OPENAI_CHAT};
 	link_send(gw.vault, MSG_PLAN, id, &m);
 }
 
@@ -240,8 +259,18 @@ gw_note_use(const struct frame *f)
 {
 	struct msg_use m;
 	assert_int_equal(chan_decode(link_chan(gw.vault), f, &m), CHAN_OK);
-	gw_note(&(struct gw_event){
-	    .type = f->type, .id = f->id, .a = m.attempt, .b = m.lane, .c = m.previous_status});
+	gw_note(&(struct gw_event){.type = f->type,
+	    .id = f->id,
+	    .a = m.attempt,
+	    .b = m.lane,
+	    .c = m.previous_status,
+	    .op = m.operation});
+	gw.last_use = m.body_len;
+	gw.last_header_count = m.header_count;
+	for (size_t i = 0; i < m.header_count; i++)
+		gw.last_header[i] = m.header[i].id;
+	assert_int_equal(m.body_sha256.len, 32);
+	memcpy(gw.last_sha256, m.body_sha256.p, 32);
 	if (gw.auto_go)
 		gw_go(f->id, m.attempt);
 }
@@ -256,6 +285,18 @@ gw_note_authorize(const struct frame *f)
 	gw_note(&e);
 	if (gw.auto_plan)
 		gw_plan(f->id, 1);
+}
+
+static inline void
+gw_note_settle(const struct frame *f)
+{
+	struct msg_settle m;
+	assert_int_equal(chan_decode(link_chan(gw.vault), f, &m), CHAN_OK);
+	gw_note(&(struct gw_event){.type = f->type,
+	    .id = f->id,
+	    .a = m.status,
+	    .tokens_in = m.tokens_in,
+	    .tokens_out = m.tokens_out});
 }
 
 static inline enum chan_status
@@ -275,6 +316,9 @@ gw_vault_frame(void *cookie, struct link *l, const struct frame *f)
 		break;
 	case MSG_SEALER_OPEN:
 		gw_open_sealer(f);
+		break;
+	case MSG_SETTLE:
+		gw_note_settle(f);
 		break;
 	default:
 		gw_note(&(struct gw_event){.type = f->type, .id = f->id});
@@ -428,15 +472,21 @@ gw_write(const char *p, size_t len)
 }
 
 static inline void
-gw_post(const char *body)
+gw_post_to(const char *path, const char *body)
 {
 	char head[256];
 	int n = snprintf(head, sizeof(head),
-	    "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nx-api-key: sp-1\r\n"
+	    "POST %s HTTP/1.1\r\nHost: x\r\nx-api-key: sp-1\r\n"
 	    "Content-Length: %zu\r\n\r\n",
-	    strlen(body));
+	    path, strlen(body));
 	gw_write(head, (size_t)n);
 	gw_write(body, strlen(body));
+}
+
+static inline void
+gw_post(const char *body)
+{
+	gw_post_to("/v1/chat/completions", body);
 }
 
 // Reads until the text holds `until`, or the connection ends (then until may be NULL).

@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // The worker's copy of the catalogue: arrival in one piece or not at all, lookup with
 // profile prefixes and ARNs, and GET /v1/models through a whole worker.

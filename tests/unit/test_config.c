@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // The configuration file: defaults, every range, and messages that name file, line
 // and key.

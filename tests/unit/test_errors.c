@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // The error bodies of the three dialects, read back by parsers that are not ours to
 // write: jansson for JSON, the strict HTTP parser for the head.

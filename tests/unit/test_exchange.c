@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // The course of requests through a whole worker, with stand-ins for its peers: what
 // is sent to whom in which order, and what every fault on the way becomes.

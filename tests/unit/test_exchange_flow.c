@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // Answers and flow control through a whole worker: further attempts of a plan, big
 // bodies, slow clients, lanes that are out of step.

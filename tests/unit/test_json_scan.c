@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // The JSON scanner: what it accepts and refuses (judged by jansson on the same
 // text), what it reports, and that no split of the input changes either.

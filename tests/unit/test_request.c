@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // From an HTTP head and body to what the vault is asked: the key, allowed headers,
 // the body's checks and hash, the memory limits.

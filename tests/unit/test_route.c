@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // Method and path to operation: every route, its aliases, and what is refused.
 #include "gatewayd/route.h"

@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // Streams of the three APIs: which end is complete, truncated or failed; that only
 // whole events leave, byte for byte; token counts. Each stream whole, cut at every

@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // What error answers of each provider say, in all the shapes they come in.
 #include "gatewayd/upstream_error.h"

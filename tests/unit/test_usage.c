@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // Token counts and error codes out of whole answers, fed in pieces.
 #include "gatewayd/facts.h"
