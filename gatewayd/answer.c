@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the provider's bytes to the client's bytes. Pure but for writing to the
 // client and the clock.
-#include "gatewayd/answer_state.h"
+#include "gatewayd/answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/http_write.h"
+#include "gatewayd/answer_state.h"
 #include "gatewayd/upstream_error.h"
 
 #define HOLD_MAX (64U * 1024U)
@@ -301,6 +302,7 @@ count_tokens_in_headers(struct answer *a)
 	a->facts.input = MIN(json_member_u64(&m), (uint64_t)UINT32_MAX);
 	m.value = http_header(&a->parser, "x-amzn-bedrock-output-token-count");
 	a->facts.output = MIN(json_member_u64(&m), (uint64_t)UINT32_MAX);
+	a->facts.counted = a->facts.counted || a->facts.input != 0 || a->facts.output != 0;
 }
 
 static enum answer_result

@@ -23,7 +23,7 @@ answer_foreign_head(struct answer *a, bool sse, bool eventstream)
 		    VIEW("The provider's answer is too large to be translated."));
 	a->streaming = p->status / 100 == 2 && (sse || eventstream);
 	if (a->streaming)
-		translate_stream(a->t, sse);
+		translate_stream(a->t, sse, &a->facts);
 	return ANSWER_MORE;
 }
 
@@ -128,18 +128,16 @@ broken(struct answer *a, const char *code, const char *message)
 
 // --- bodies ------------------------------------------------------------------------
 
-// So that a record has them however the answer ends.
+// Where the provider says it in a place that facts.c does not know (embeddings).
 static void
 count_tokens(struct answer *a)
 {
 	const struct dialect_usage *u = dialect_usage(a->t->d);
-	if (u->input + u->cache_read + u->cache_write + u->output == 0)
-		return; // what the body itself said, or a header, counts
+	if (a->facts.counted || u->input + u->output == 0)
+		return;
+	a->facts.counted = true;
 	a->facts.input = MIN(u->input, (uint64_t)UINT32_MAX);
-	a->facts.cache_read = MIN(u->cache_read, (uint64_t)UINT32_MAX);
-	a->facts.cache_write = MIN(u->cache_write, (uint64_t)UINT32_MAX);
-	a->facts.thoughts = MIN(u->reasoning, u->output);
-	a->facts.output = MIN(u->output - a->facts.thoughts, (uint64_t)UINT32_MAX);
+	a->facts.output = MIN(u->output, (uint64_t)UINT32_MAX);
 }
 
 static void
@@ -159,7 +157,6 @@ static enum answer_result
 judge(struct answer *a)
 {
 	struct upstream_error e;
-	count_tokens(a);
 	pass_on(a);
 	if (translate_state(a->t) != DIALECT_FAILED)
 		return ANSWER_MORE;

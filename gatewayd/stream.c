@@ -149,7 +149,6 @@ finish_sse(struct stream *s)
 // --- AWS event stream --------------------------------------------------------------
 
 struct chunk {
-	struct stream *s;
 	char text[2048];
 	size_t len;
 };
@@ -165,18 +164,22 @@ on_chunk_member(void *cookie, const struct json_member *m)
 		c->len = 0;
 }
 
-// Invoke: the payload is {"bytes":"<base64 of the model's own event>"}. Only short
-// events matter here; long ones are content.
+// The payload is {"bytes":"<base64 of the model's own event>"}.
+bool
+stream_chunk_facts(struct facts *f, struct view payload)
+{
+	struct json_scan scan;
+	struct chunk c = {.len = 0};
+	json_scan_init(&scan, on_chunk_member, &c);
+	(void)json_scan_feed(&scan, payload.p, payload.len);
+	return c.len != 0 && facts_json(f, (struct view){.p = c.text, .len = c.len});
+}
+
 static void
 judge_invoke_chunk(struct stream *s, struct view payload)
 {
-	struct json_scan scan;
-	struct chunk c = {.s = s};
-	json_scan_init(&scan, on_chunk_member, &c);
-	(void)json_scan_feed(&scan, payload.p, payload.len);
-	if (c.len == 0)
+	if (!stream_chunk_facts(s->facts, payload))
 		return;
-	(void)facts_json(s->facts, (struct view){.p = c.text, .len = c.len});
 	if (strcmp(s->facts->type, "message_start") == 0)
 		s->wants_stop = true;
 	else if (strcmp(s->facts->type, "message_stop") == 0)

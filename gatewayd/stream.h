@@ -49,4 +49,8 @@ bool stream_feed(struct stream *s, struct view bytes) MUST_CHECK;
 // The answer's body ended.
 enum stream_end stream_finish(struct stream *s) MUST_CHECK;
 
+// What a chunk of InvokeModelWithResponseStream tells: the event in it, unless it is long and
+// therefore content. false: nothing.
+bool stream_chunk_facts(struct facts *f, struct view payload);
+
 #endif

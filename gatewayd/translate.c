@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/jv.h"
+#include "gatewayd/stream.h"
 #include "gatewayd/worker.h"
 
 #define BODY_MAX  (64U << 20) // no operation of the catalogue takes more
@@ -203,10 +204,11 @@ translate_answer(struct translation *t, struct view body)
 }
 
 void
-translate_stream(struct translation *t, bool sse)
+translate_stream(struct translation *t, bool sse, struct facts *facts)
 {
 	end_parsing(t);
 	t->sse = sse;
+	t->facts = facts;
 	t->parsing = true;
 	t->end = DIALECT_OPEN;
 	if (sse)
@@ -219,8 +221,10 @@ static void
 on_sse(struct translation *t)
 {
 	const struct sse_event *e = &t->in.sse.event;
-	if (e->has_data && !view_eq_str(e->data, "[DONE]"))
-		t->end = dialect_event(t->d, e->name, e->data, false, &t->out);
+	if (!e->has_data || view_eq_str(e->data, "[DONE]"))
+		return;
+	(void)facts_json(t->facts, e->data);
+	t->end = dialect_event(t->d, e->name, e->data, false, &t->out);
 }
 
 static void
@@ -231,6 +235,10 @@ on_message(struct translation *t)
 	bool error = view_eq_str(kind, "error"), bad = error || view_eq_str(kind, "exception");
 	const char *name = error ? ":error-code" : bad ? ":exception-type" : ":event-type";
 	struct view what = eventstream_string(m, name);
+	if (view_eq_str(what, "metadata"))
+		(void)facts_json(t->facts, m->payload);
+	else if (view_eq_str(what, "chunk"))
+		(void)stream_chunk_facts(t->facts, m->payload);
 	t->end = dialect_event(t->d, what.p == NULL ? VIEW("") : what, m->payload, bad, &t->out);
 }
 

@@ -9,6 +9,7 @@
 #include "common/sse.h"
 #include "dialect/dialect.h"
 #include "gatewayd/errors.h"
+#include "gatewayd/facts.h"
 #include "gatewayd/plans.h"
 
 #define TRANSLATE_ANSWER_MAX (64U << 20) // bytes of a whole answer that is translated
@@ -27,6 +28,7 @@ struct translation {
 
 	// Private.
 	struct worker *w;
+	struct facts *facts;
 	struct catalog *catalogue; // d borrows from these two
 	struct plan *plan;
 	size_t counted;		    // bytes of body that the worker's limits know of
@@ -57,7 +59,8 @@ bool translate_answers(const struct translation *t);
 // it is not what the API promises.
 bool translate_answer(struct translation *t, struct view body) MUST_CHECK;
 
-void translate_stream(struct translation *t, bool sse); // else AWS event stream
+// sse: else AWS event stream. facts: learns of the events' counts.
+void translate_stream(struct translation *t, bool sse, struct facts *facts);
 // Appends to out. false: the bytes are no such stream (final).
 bool translate_feed(struct translation *t, struct view in) MUST_CHECK;
 // How far the stream is after all that was fed.

@@ -1,4 +1,4 @@
-// links: gatewayd
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // What answers cost: each provider's own words, prices of a catalogue, sums by hand.
 #include "gatewayd/cost.h"
