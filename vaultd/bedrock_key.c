@@ -11,6 +11,7 @@
 #define PLAIN_MAX   8192U
 #define START	    "bedrock.amazonaws.com/?"
 #define EXPIRES_MAX 604800U // of a presigned URL
+#define LIFE_MAX    43200U  // of a key, whatever its URL says
 
 static uint64_t
 number(const char *p, size_t n)
@@ -95,7 +96,7 @@ read_url(struct view url, struct bedrock_key *k)
 	    bedrock_key_date(param(query, "X-Amz-Date"), &made) != 0 ||
 	    grammar_number(param(query, "X-Amz-Expires"), &life) != 0 || life > EXPIRES_MAX)
 		return -1;
-	k->expires_s = made + life;
+	k->expires_s = made + MIN(life, LIFE_MAX);
 	return 0;
 }
 
