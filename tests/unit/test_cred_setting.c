@@ -106,6 +106,7 @@ static const struct value values[] = {
     {AWS(ASSUME_ROLE, ROLE_ARN), "arn:aws-us-gov:iam::123456789012:role/a/b+c=,.@-_d", true},
     {AWS(WEB_IDENTITY, ROLE_ARN), "arn:aws-cn:iam::123456789012:role/x", true},
     {AWS(ASSUME_ROLE, ROLE_ARN), "arn:aws:iam::12345678901:role/x", false},
+    {AWS(ASSUME_ROLE, ROLE_ARN), "arn:aws:iam::12345678901a:role/x", false},
     {AWS(ASSUME_ROLE, ROLE_ARN), "arn:aws:iam::123456789012:role/", false},
     {AWS(ASSUME_ROLE, ROLE_ARN), "arn:aws:iam::123456789012:role/x/", false},
     {AWS(ASSUME_ROLE, ROLE_ARN), "arn:aws:iam::123456789012:user/x", false},

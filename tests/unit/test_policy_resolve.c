@@ -290,7 +290,7 @@ test_profiles(void **state)
 	}
 }
 
-#define ARN "arn:aws:bedrock:eu-west-1:123456789012:"
+#define ARN "arn:aws:bedrock:eu-central-1:123456789012:"
 
 // What the client writes out must not leave the geography that the credential keeps to.
 static void
@@ -328,7 +328,7 @@ test_residency(void **state)
 	    {"auto", "global." SONNET, POLICY_FIT_GOOD},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows_of); i++) {
-		struct cred c = {.provider = PROVIDER_BEDROCK, .region = "eu-west-1"};
+		struct cred c = {.provider = PROVIDER_BEDROCK, .region = "eu-central-1"};
 		char setting[16];
 		struct policy_target t;
 		memcpy(setting, rows_of[i].profile, strlen(rows_of[i].profile) + 1);
