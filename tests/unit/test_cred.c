@@ -66,9 +66,10 @@ assert_secret(const struct cred *c, const char *secret, const char *token)
 {
 	struct secret s, t;
 	assert_int_equal(cred_open_secret(table, c, &s, &t), 0);
-	assert_true(secmem_contains(s.p));
+	assert_true(s.len == 0 || secmem_contains(s.p));
 	assert_int_equal(s.len, strlen(secret));
-	assert_memory_equal(s.p, secret, s.len);
+	if (s.len != 0)
+		assert_memory_equal(s.p, secret, s.len);
 	assert_int_equal(t.len, strlen(token));
 	if (t.len != 0)
 		assert_memory_equal(t.p, token, t.len);
@@ -107,6 +108,114 @@ test_round_trip(void **state)
 	c = cred_by_name(table, VIEW("small"));
 	assert_string_equal(c->hint, ""); // too short to show a part of
 	assert_secret(c, "12345678", "");
+}
+
+// Bits of extra differ in nothing that the other fields would tell.
+static struct msg_credential_put
+azure(void)
+{
+	struct msg_credential_put put = small;
+	put.name = VIEW("azure");
+	put.provider = PROVIDER_AZURE;
+	put.auth = AUTH_AZURE_API_KEY;
+	put.setting_count = 2;
+	put.setting[0] = (struct msg_named){SETTING_API_VERSION, VIEW("2024-10-21")};
+	put.setting[1] = (struct msg_named){SETTING_EXPIRES, VIEW("2000000000")};
+	put.deployment_count = 2;
+	put.deployment[0] = (struct msg_deployment){VIEW("gpt-4o"), VIEW("prod-4o")};
+	put.deployment[1] = (struct msg_deployment){VIEW("o3"), VIEW("prod-o3")};
+	return put;
+}
+
+static void
+test_extra(void **state)
+{
+	(void)state;
+	struct msg_credential_put put = azure();
+	fixture_cred(table, &put);
+	reload();
+	const struct cred *c = cred_by_name(table, VIEW("azure"));
+	assert_true(view_eq_str(cred_setting(c, SETTING_API_VERSION), "2024-10-21"));
+	assert_int_equal(cred_setting(c, SETTING_PROJECT).len, 0);
+	assert_true(view_eq_str(cred_deployment(c, VIEW("o3")), "prod-o3"));
+	assert_int_equal(cred_deployment(c, VIEW("o")).len, 0);
+	assert_int_equal(cred_variant(c), 1);
+	assert_int_equal(c->expires_s, 2000000000);
+	assert_false(cred_expired(c, 1999999999));
+	assert_true(cred_expired(c, 2000000000));
+	put.secret = (struct view){0};
+	assert_true(cred_is_same(c, &put));
+	put.setting[1].value = VIEW("2000000001");
+	assert_false(cred_is_same(c, &put));
+	put = azure();
+	put.secret = (struct view){0};
+	put.deployment[1].name = VIEW("prod-o4");
+	assert_false(cred_is_same(c, &put));
+	put.deployment_count = 1;
+	assert_false(cred_is_same(c, &put));
+	// Settings that are left out are gone; the secret stays.
+	put.setting_count = put.deployment_count = 0;
+	c = fixture_cred(table, &put);
+	assert_int_equal(cred_variant(c), 0);
+	assert_int_equal(c->expires_s, 0);
+	assert_false(cred_expired(c, UINT64_MAX));
+	assert_secret(c, "12345678", "");
+	reload();
+	c = cred_by_name(table, VIEW("azure"));
+	assert_int_equal(cred_setting(c, SETTING_API_VERSION).len, 0);
+	assert_int_equal(c->extra.deployment_count, 0);
+}
+
+// The longest of everything fits into a record.
+static void
+test_largest(void **state)
+{
+	(void)state;
+	static char value[SETTING_LAST][2049], model[MSG_DEPLOYMENTS_MAX][129], key[8193];
+	struct msg_credential_put put = azure();
+	put.setting_count = SETTING_LAST;
+	for (size_t i = 0; i < SETTING_LAST; i++) {
+		memset(value[i], 'v', sizeof(value[i]) - 1);
+		put.setting[i] = (struct msg_named){i + 1, view_of(value[i])};
+	}
+	put.deployment_count = MSG_DEPLOYMENTS_MAX;
+	for (size_t i = 0; i < MSG_DEPLOYMENTS_MAX; i++) {
+		snprintf(model[i], sizeof(model[i]), "%0128zu", i);
+		put.deployment[i] = (struct msg_deployment){view_of(model[i]), view_of(model[i])};
+	}
+	memset(key, 'k', sizeof(key) - 1);
+	put.secret = view_of(key);
+	fixture_cred(table, &put);
+	reload();
+	const struct cred *c = cred_by_name(table, VIEW("azure"));
+	assert_int_equal(c->extra.deployment_count, MSG_DEPLOYMENTS_MAX);
+	assert_true(view_eq_str(cred_setting(c, SETTING_LAST), value[0]));
+	assert_true(cred_expired(c, 1)); // what is no number is over
+	assert_secret(c, key, "");
+}
+
+// Another kind is another secret: the old one does not live on under it.
+static void
+test_change_of_kind(void **state)
+{
+	(void)state;
+	struct msg_credential_put put = full;
+	put.auth = AUTH_STS_SESSION;
+	put.session_token = (struct view){0};
+	fixture_cred(table, &put);
+	put.auth = AUTH_STS_WEB_IDENTITY;
+	put.secret = (struct view){0};
+	const struct cred *c = fixture_cred(table, &put);
+	assert_secret(c, "", "");
+	assert_string_equal(c->hint, "");
+	// The end of a private key is nothing to show.
+	put = full;
+	put.name = VIEW("vertex");
+	put.provider = PROVIDER_VERTEX;
+	put.auth = AUTH_GOOGLE_TOKEN;
+	put.session_token = (struct view){0};
+	c = fixture_cred(table, &put);
+	assert_string_equal(c->hint, "");
 }
 
 static void
@@ -212,6 +321,83 @@ keep_id(void *cookie, struct view id, struct view value)
 	return 0;
 }
 
+// A record as the first version wrote it, under the id and version of one that is there.
+static void
+put_format_1(const struct cred *c, uint64_t format, size_t fields)
+{
+	static uint8_t plain[4096], value[4096];
+	struct mp_out o;
+	mp_out_init(&o, plain, sizeof(plain));
+	mp_put_array(&o, fields);
+	mp_put_uint(&o, format);
+	mp_put_str(&o, view_of(c->name));
+	mp_put_uint(&o, c->provider);
+	mp_put_uint(&o, c->auth);
+	mp_put_str(&o, view_of(c->host));
+	mp_put_uint(&o, c->port);
+	mp_put_str(&o, view_of(c->region));
+	mp_put_str(&o, view_of(c->access_key_id));
+	mp_put_str(&o, view_of(c->hint));
+	mp_put_str(&o, view_of(c->workspace));
+	mp_put_uint(&o, c->rate_per_minute);
+	mp_put_bool(&o, c->enabled);
+	mp_put_bool(&o, c->has_session_token);
+	mp_put_uint(&o, c->operations);
+	mp_put_str(&o, c->ca_pem);
+	names_put(&c->models, &o);
+	mp_put_uint(&o, c->secret_version);
+	mp_put_bin(&o, (struct view){(const char *)c->sealed_secret, c->sealed_len});
+	if (fields == 20) {
+		mp_put_array(&o, 0);
+		mp_put_array(&o, 0);
+	}
+	assert_false(o.failed);
+	memset(value, 0, 8);
+	value[7] = (uint8_t)c->version;
+	seal_close(
+	    fixture.seal, SEAL_CREDENTIAL, view_of(c->id), c->version, plain, o.len, value + 8);
+	struct view v = {(const char *)value, 8 + o.len + SEAL_OVERHEAD};
+	assert_int_equal(store_put(fixture.store, STORE_CREDENTIAL, view_of(c->id), v), 0);
+}
+
+static void load_in_child(void);
+
+static void
+test_older_record(void **state)
+{
+	(void)state;
+	const struct cred *c = fixture_cred(table, &full);
+	put_format_1(c, 1, 18);
+	reload();
+	c = cred_by_name(table, VIEW("full"));
+	assert_non_null(c);
+	assert_int_equal(c->port, 8443);
+	assert_int_equal(c->extra.deployment_count, 0);
+	assert_int_equal(c->expires_s, 0);
+	assert_secret(c, KEY, "token/with+chars==");
+	// Changed once, it is of the new format, with all that it had.
+	struct msg_credential_put put = full;
+	put.secret = put.session_token = (struct view){0};
+	put.setting_count = 1;
+	put.setting[0] = (struct msg_named){SETTING_PROFILE, VIEW("geo")};
+	fixture_cred(table, &put);
+	reload();
+	c = cred_by_name(table, VIEW("full"));
+	assert_true(view_eq_str(cred_setting(c, SETTING_PROFILE), "geo"));
+	assert_secret(c, KEY, "token/with+chars==");
+	// Formats and lengths that do not belong together, or are of a later version.
+	const struct {
+		uint64_t format;
+		size_t fields;
+	} wrong[] = {{1, 20}, {2, 18}, {0, 18}, {3, 20}};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		put_format_1(c, wrong[i].format, wrong[i].fields);
+		assert_int_equal(fixture_exit_of(load_in_child), 1);
+	}
+	put_format_1(c, 2, 20);
+	assert_int_equal(fixture_exit_of(load_in_child), 0);
+}
+
 static void
 load_in_child(void)
 {
@@ -290,6 +476,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_round_trip, each_setup, each_teardown),
+	    cmocka_unit_test_setup_teardown(test_extra, each_setup, each_teardown),
+	    cmocka_unit_test_setup_teardown(test_largest, each_setup, each_teardown),
+	    cmocka_unit_test_setup_teardown(test_change_of_kind, each_setup, each_teardown),
+	    cmocka_unit_test_setup_teardown(test_older_record, each_setup, each_teardown),
 	    cmocka_unit_test_setup_teardown(test_versions_and_handles, each_setup, each_teardown),
 	    cmocka_unit_test_setup_teardown(test_remove, each_setup, each_teardown),
 	    cmocka_unit_test_setup_teardown(test_same, each_setup, each_teardown),
