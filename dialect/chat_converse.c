@@ -2,6 +2,7 @@
 // Chat completion request -> Converse: system, parameters, tools. Pure.
 #include "dialect/chat_converse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,11 +79,30 @@ history_lost_reasoning(const struct chat *c)
 	return false;
 }
 
+// Newer models refuse an assistant turn at the end.
+static bool
+drop_prefill(struct converse_request *w)
+{
+	const struct chat *c = w->c;
+	w->turns = c->turn_count;
+	if ((w->d->r.model.flags & MODEL_NO_PREFILL) == 0 || c->turn_count == 0 ||
+	    !c->turn[c->turn_count - 1].assistant)
+		return true;
+	char param[48];
+	(void)snprintf(param, sizeof(param), "messages[%zu]",
+	    c->part[c->turn[c->turn_count - 1].first].message);
+	w->turns--;
+	return side_drop(w->d, param, w->f);
+}
+
 static bool
 decide(struct converse_request *w)
 {
 	const struct chat *c = w->c;
 	const struct dialect_model *m = &w->d->r.model;
+	if (!drop_prefill(w))
+		return false;
+	bool prefill = w->turns > 0 && c->turn[w->turns - 1].assistant;
 	bool client_forces = c->choice == CHOICE_REQUIRED || c->choice == CHOICE_TOOL;
 	w->tools = c->tool_count > 0 && c->choice != CHOICE_NONE;
 	w->native_schema = c->format == FORMAT_SCHEMA && (m->flags & MODEL_JSON_SCHEMA) != 0;
@@ -92,7 +112,8 @@ decide(struct converse_request *w)
 
 	bool wanted = c->effort != EFFORT_UNSET && c->effort != EFFORT_NONE;
 	if (m->thinking == THINKING_BUDGET)
-		w->thinking = wanted && !w->forced && !(w->tools && history_lost_reasoning(c));
+		w->thinking =
+		    wanted && !w->forced && !prefill && !(w->tools && history_lost_reasoning(c));
 	else if (m->thinking == THINKING_ADAPTIVE)
 		w->thinking = wanted && !w->forced;
 	if (m->thinking == THINKING_BUDGET && w->thinking)
@@ -103,11 +124,6 @@ decide(struct converse_request *w)
 		if (!side_drop(w->d, "reasoning_effort", w->f))
 			return false;
 	}
-	if ((m->flags & MODEL_NO_PREFILL) != 0 && c->turn_count > 0 &&
-	    c->turn[c->turn_count - 1].assistant)
-		return side_fault(w->f, "invalid_value", "messages",
-		    "This model takes no assistant message at the end. End with a user or tool "
-		    "message.");
 	return true;
 }
 

@@ -60,6 +60,7 @@ struct converse_request {
 	bool forced;	  // some tool must be called
 	bool thinking;	  // Claude's thinking is switched on
 	uint64_t budget;  // of thinking tokens
+	size_t turns;	  // that are sent
 	size_t documents; // so far, for unique names
 };
 

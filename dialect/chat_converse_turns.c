@@ -290,7 +290,7 @@ put_reasoning(struct converse_request *w, const struct chat_part *p)
 static struct view
 text_of(const struct converse_request *w, const struct chat_part *p)
 {
-	const struct chat_turn *last = &w->c->turn[w->c->turn_count - 1];
+	const struct chat_turn *last = &w->c->turn[w->turns - 1];
 	struct view v = p->text;
 	if (last->assistant && p == &w->c->part[last->first + last->count - 1])
 		while (v.len > 0 && v.p[v.len - 1] != '\0' && strchr(space, v.p[v.len - 1]) != NULL)
@@ -405,7 +405,7 @@ chat_converse_put_turns(struct converse_request *w)
 	struct message m = {0};
 	jv_put_name(w->out, "messages");
 	buf_char(w->out, '[');
-	for (size_t i = 0; i < c->turn_count; i++) {
+	for (size_t i = 0; i < w->turns; i++) {
 		const struct chat_turn *t = &c->turn[i];
 		for (size_t k = 0; k < t->count; k++) {
 			const struct chat_part *p = &c->part[t->first + k];
@@ -416,7 +416,7 @@ chat_converse_put_turns(struct converse_request *w)
 				return false;
 		}
 	}
-	if (c->turn_count == 0) {
+	if (w->turns == 0) {
 		open_message(w, &m, false);
 		put_text_block(w->out, VIEW("..."));
 	}

@@ -236,8 +236,20 @@ test_prefill(void **state)
 	same(&x, PREFILL,
 	    "{'messages':[{'role':'user','content':[{'text':'a'}]},{'role':'assistant','content':"
 	    "[{'text':'x'}]}]}");
+	// A budget of thoughts and words already said do not go together.
+	x.r.model.thinking = THINKING_BUDGET;
+	x.r.model.max_output = 64000;
+	same(&x,
+	    "{'model':'m','messages':[{'role':'user','content':'a'},{'role':'assistant','content':"
+	    "'x'}],'reasoning_effort':'low'}",
+	    "{'messages':[{'role':'user','content':[{'text':'a'}]},{'role':'assistant','content':"
+	    "[{'text':'x'}]}]}");
+	assert_true(view_eq_str(dialect_dropped(x.d), "reasoning_effort"));
 	x.r.model.flags |= MODEL_NO_PREFILL;
-	fixture_refused(&x, q(PREFILL), "invalid_value", "messages");
+	same(&x, PREFILL, "{'messages':[{'role':'user','content':[{'text':'a'}]}]}");
+	assert_true(view_eq_str(dialect_dropped(x.d), "messages[1]"));
+	x.r.strict_params = true;
+	fixture_refused(&x, q(PREFILL), "unsupported_parameter", "messages[1]");
 	fixture_free(&x);
 }
 
