@@ -34,7 +34,7 @@ json_scan_init(struct json_scan *s, json_member_fn *on_member, void *cookie)
 	// The big arrays need no clearing: lengths say what is valid.
 	s->on_member = on_member;
 	s->cookie = cookie;
-	s->arrays = false;
+	s->arrays = s->lone_surrogate = s->long_number = false;
 	s->state = S_VALUE;
 	s->literal_at = 0;
 	s->depth = 0;
@@ -43,7 +43,7 @@ json_scan_init(struct json_scan *s, json_member_fn *on_member, void *cookie)
 	s->overflow = false;
 	s->bad = false;
 	s->hex_left = 0;
-	s->hex = 0;
+	s->hex = s->number_len = 0;
 	s->surrogate = 0;
 	s->token_len = 0;
 }
@@ -187,6 +187,7 @@ value_start(struct json_scan *s, char c)
 			return false;
 		s->state = S_INT;
 	}
+	s->number_len = 1;
 	token_put(s, &c, 1);
 	return true;
 }
@@ -235,8 +236,10 @@ put_utf8(struct json_scan *s, uint32_t c)
 static void
 surrogate_flush(struct json_scan *s)
 {
-	if (s->surrogate != 0)
+	if (s->surrogate != 0) {
+		s->lone_surrogate = true;
 		put_utf8(s, 0xfffd);
+	}
 	s->surrogate = 0;
 }
 
@@ -281,10 +284,12 @@ hex_digit(struct json_scan *s, char c)
 		return true;
 	}
 	surrogate_flush(s);
+	bool low = s->hex >= 0xdc00 && s->hex <= 0xdfff;
+	s->lone_surrogate |= low;
 	if (s->hex >= 0xd800 && s->hex <= 0xdbff)
 		s->surrogate = s->hex;
 	else
-		put_utf8(s, s->hex >= 0xdc00 && s->hex <= 0xdfff ? 0xfffd : s->hex);
+		put_utf8(s, low ? 0xfffd : s->hex);
 	return true;
 }
 
@@ -352,6 +357,8 @@ number_char(struct json_scan *s, char c)
 	uint8_t next = number_step(s->state, c);
 	if (next != S_VALUE) {
 		s->state = next;
+		s->number_len += s->number_len <= JSON_SCAN_NUMBER_MAX;
+		s->long_number |= s->number_len > JSON_SCAN_NUMBER_MAX;
 		token_put(s, &c, 1);
 		return true;
 	}

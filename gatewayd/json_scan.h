@@ -10,10 +10,11 @@
 #include "common/base.h"
 #include "common/mp.h"
 
-#define JSON_SCAN_LEVELS    4U
-#define JSON_SCAN_KEY_MAX   40U	  // longer keys are never reported
-#define JSON_SCAN_VALUE_MAX 2048U // longer scalars are reported with kind SCAN_TOO_LONG
-#define JSON_SCAN_DEPTH_MAX 1000U // deeper nesting is refused
+#define JSON_SCAN_LEVELS     4U
+#define JSON_SCAN_KEY_MAX    40U   // longer keys are never reported
+#define JSON_SCAN_VALUE_MAX  2048U // longer scalars are reported with kind SCAN_TOO_LONG
+#define JSON_SCAN_NUMBER_MAX 1024U
+#define JSON_SCAN_DEPTH_MAX  1000U // deeper nesting is refused
 
 enum json_kind { SCAN_STRING, SCAN_NUMBER, SCAN_TRUE, SCAN_FALSE, SCAN_NULL, SCAN_TOO_LONG };
 
@@ -36,6 +37,9 @@ struct json_scan {
 	// May be set after init: members of objects that sit in an array two objects down or
 	// more are reported too ("usage", "details", "", "ttl"): "" stands for the array.
 	bool arrays;
+	// Legal text that readers understand differently; for the caller to judge.
+	bool lone_surrogate; // a string held half of a surrogate pair
+	bool long_number;    // a number had more than JSON_SCAN_NUMBER_MAX characters
 	// Private.
 	uint8_t state;
 	uint8_t literal_at;
@@ -47,6 +51,7 @@ struct json_scan {
 	bool bad;
 	uint8_t hex_left;
 	uint32_t hex;
+	uint32_t number_len;
 	uint32_t surrogate;				// high half waiting for its low half
 	uint8_t in_object[JSON_SCAN_DEPTH_MAX / 8 + 1]; // one bit per level
 	uint8_t key_len[JSON_SCAN_LEVELS];		// 255: too long to report

@@ -299,6 +299,13 @@ check_json(struct request *r, struct failure *f)
 	if (json_scan_end(&scan) != SCAN_DONE || p[at] != '{' || !mp_utf8_valid(p, r->body_len))
 		return refuse(
 		    f, "invalid_json", VIEW("The request body is not a valid JSON object."));
+	if (scan.lone_surrogate)
+		return refuse(f, "invalid_json",
+		    VIEW("A string of the request body holds half of a surrogate pair (\\ud800 to "
+			 "\\udfff alone), which is no character."));
+	if (scan.long_number)
+		return refuse(f, "invalid_json",
+		    VIEW("A number of the request body has more than 1,024 characters."));
 	if (!want)
 		return true;
 	// Two readers could disagree about which of two values counts.

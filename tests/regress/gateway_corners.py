@@ -74,7 +74,7 @@ def ask(a, key, stream=False, body=None, extra=b"", path=CHAT_PATH, client=None)
     if client is None:
         with Client(a.port, 15) as c:
             return ask(a, key, stream, body, extra, path, c)
-    client.send(wire(key, body or chat_body("m", "hi", stream), path, extra))
+    client.send(wire(key, chat_body("m", "hi", stream) if body is None else body, path, extra))
     status, headers = client.read_head()
     data = []
     try:
@@ -168,6 +168,35 @@ def duplicates(a):
             assert status == 400 and not p.seen, (status, answer)
 
 
+HOSTILE = {
+    "no JSON": b"hello", "an array": b"[]", "a string": b'"m"', "nothing": b"", "cut": b'{"model":"m","messages":[',
+    "two values": b'{"model":"m","messages":[]}{"model":"m"}', "a comma too many": b'{"model":"m","messages":[],}',
+    "nested 2,000 deep": b'{"model":"m","messages":' + b"[" * 2000 + b"]" * 2000 + b"}",
+    "nested 1,000,000 deep": b'{"model":"m","messages":' + b"[" * 1000000, "objects 2,000 deep": b'{"model":' * 2000 + b"1" + b"}" * 2000,
+    "half a surrogate pair": b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}',
+    "the other half": b'{"model":"m","messages":[{"role":"user","content":"\\udc00x"}]}',
+    "a surrogate as UTF-8": b'{"model":"m","messages":[{"role":"user","content":"\xed\xa0\x80"}]}',
+    "UTF-8 too long": b'{"model":"m","messages":[{"role":"user","content":"\xc0\xaf"}]}', "UTF-8 cut": b'{"model":"m","user":"\xf0\x9f"}',
+    "not a number": b'{"model":"m","messages":[],"temperature":NaN}', "a number with a leading zero": b'{"model":"m","messages":[],"n":01}',
+    "a number of 1,025 digits": b'{"model":"m","messages":[],"seed":' + b"9" * 1025 + b"}",
+    "a control character": b'{"model":"m","messages":[],"user":"a\x01"}', "a NUL": b'{"model":"m","messages":[]}\x00',
+    "no model": b'{"messages":[]}', "a model that is a number": b'{"model":7,"messages":[]}', "a model of 100,000 letters": b'{"model":"' + b"m" * 100000 + b'"}',
+}
+
+
+def hostile(a, keys):
+    p = Play(a, say(plain_answer(WHOLE)))
+    for what, body in HOSTILE.items():
+        with case("hostile JSON: %s is a 400 in each dialect, and nobody is asked" % what):
+            for path, key in ((CHAT_PATH, keys["openai"]), ("/v1/responses", keys["openai"]), ("/v1/embeddings", keys["openai"]),
+                              ("/v1/messages", keys["anthropic"]), ("/model/m/converse", keys["bedrock"]), ("/model/m/invoke", keys["bedrock"])):
+                if "model" in what and path.startswith("/model/"):
+                    continue  # it is in the path
+                status, headers, answer, _ = ask(a, key, body=body, path=path)
+                assert status == 400 and not p.seen, (path, status, answer)
+                assert json.loads(answer), path
+
+
 def encodings(a):
     with case("49: the client's Accept-Encoding stays here; the provider is asked for plain bytes"):
         p = Play(a, say(plain_answer(WHOLE)))
@@ -218,11 +247,15 @@ def main():
         a.put("first", "sk-proj-" + "f1rst" * 8)
         a.put("second", "sk-proj-" + "s3cond" * 8)
         pair = a.issue("pair", ["first", "second"])
+        keys = {}
         for name, kind, auth, secret in (("openai", "OPENAI", "BEARER", "sk-proj-" + "a1B2" * 12),
-                                         ("anthropic", "ANTHROPIC", "API_KEY", "sk-ant-api03-" + "a1B2" * 20)):
-            a.put(name, secret, provider=NUM["PROVIDER_" + kind], auth=NUM["AUTH_" + auth], workspace="native")
+                                         ("anthropic", "ANTHROPIC", "API_KEY", "sk-ant-api03-" + "a1B2" * 20),
+                                         ("bedrock", "BEDROCK", "BEARER", "ABSK" + base64.b64encode(b"BedrockAPIKey-x:" + b"a1B2" * 12).decode())):
+            a.put(name, secret, provider=NUM["PROVIDER_" + kind], auth=NUM["AUTH_" + auth], workspace="native",
+                  **({"region": "us-east-1"} if kind == "BEDROCK" else {}))
+            keys[name] = a.issue(name, [name], workspace="native")
         for part in (lambda: attempts(a, pair), lambda: azure_chunks(a), lambda: errors(a), lambda: large_event(a),
-                     lambda: request_ids(a), lambda: duplicates(a), lambda: encodings(a), lambda: kept_connections(a)):
+                     lambda: request_ids(a), lambda: duplicates(a), lambda: hostile(a, keys), lambda: encodings(a), lambda: kept_connections(a)):
             part()
     tap.done()
 

@@ -233,10 +233,46 @@ test_numbers(void **state)
 	assert_int_equal(json_member_u64(&m), 0);
 }
 
+// What readers understand differently is told, wherever it stands and however it is cut.
+static void
+test_told_apart(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool lone;
+	} rows[] = {{"{\"a\":[{\"b\":\"\\ud800\"}]}", true}, {"[\"\\udc00\"]", true},
+	    {"[\"\\ud800\\n\\udc00\"]", true}, {"[\"\\ud800x\"]", true},
+	    {"[\"\\ud800\\ud800\\udc00\"]", true}, {"{\"\\uDBFF\":1}", true},
+	    {"[\"\\ud800\",\"\\udc00\"]", true}, {"[\"\\ud83d\\ude00\\\\ud800\"]", false},
+	    {"[\"\\ud7ff\\ue000\"]", false}};
+	struct json_scan j;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (size_t cut = 0; cut <= strlen(rows[i].text); cut++) {
+			json_scan_init(&j, NULL, NULL);
+			(void)json_scan_feed(&j, rows[i].text, cut);
+			(void)json_scan_feed(&j, rows[i].text + cut, strlen(rows[i].text) - cut);
+			assert_int_equal(json_scan_end(&j), SCAN_DONE);
+			assert_int_equal(j.lone_surrogate, rows[i].lone);
+			assert_false(j.long_number);
+		}
+	for (size_t n = JSON_SCAN_NUMBER_MAX - 1; n <= JSON_SCAN_NUMBER_MAX + 1; n++) {
+		char t[2 * JSON_SCAN_NUMBER_MAX] = "[1,";
+		memset(t + 3, '9', n);
+		json_scan_init(&j, NULL, NULL);
+		for (size_t i = 0; i < n + 3; i++)
+			(void)json_scan_feed(&j, t + i, 1);
+		assert_int_equal(json_scan_feed(&j, ",2]", 3), SCAN_DONE);
+		assert_int_equal(j.long_number, n > JSON_SCAN_NUMBER_MAX);
+		assert_false(j.lone_surrogate);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_told_apart),
 	    cmocka_unit_test(test_agrees_with_jansson),
 	    cmocka_unit_test(test_reports),
 	    cmocka_unit_test(test_reports_arrays),

@@ -207,6 +207,7 @@ test_bodies(void **state)
 	refuses("{\"model\":\"m\"", "invalid_json");
 	refuses("{\"model\":\"m\"}{}", "invalid_json");
 	refuses("{\"model\":\"m\",\"x\":\"\xff\"}", "invalid_json");
+	refuses("{\"model\":\"m\",\"x\":[\"\\ud800\"]}", "invalid_json");
 	refuses("{\"model\":\"m\",\"model\":\"n\"}", "duplicate_field");
 	refuses("{\"model\":\"m\",\"mod\\u0065l\":\"n\"}", "duplicate_field");
 	refuses("{\"model\":\"m\",\"stream\":true,\"stream\":false}", "duplicate_field");
