@@ -60,25 +60,6 @@ claude_effort(enum chat_effort e)
 	return e == EFFORT_NONE || e == EFFORT_MINIMAL ? "low" : effort_name(e);
 }
 
-// With a budget the last assistant turn of a tool round must begin with its own signed
-// thinking; clients that dropped it get an answer without thinking instead of a 400.
-static bool
-history_lost_reasoning(const struct chat *c)
-{
-	for (size_t i = c->turn_count; i-- > 0;) {
-		const struct chat_turn *t = &c->turn[i];
-		if (!t->assistant)
-			continue;
-		bool calls = false;
-		for (size_t k = 0; k < t->count; k++)
-			calls = calls || c->part[t->first + k].kind == CHAT_TOOL_CALL;
-		const struct chat_part *p = &c->part[t->first];
-		return calls &&
-		       !(p->kind == CHAT_REASONING && (p->redacted || p->signature.len > 0));
-	}
-	return false;
-}
-
 // Newer models refuse an assistant turn at the end.
 static bool
 drop_prefill(struct converse_request *w)
@@ -112,8 +93,8 @@ decide(struct converse_request *w)
 
 	bool wanted = c->effort != EFFORT_UNSET && c->effort != EFFORT_NONE;
 	if (m->thinking == THINKING_BUDGET)
-		w->thinking =
-		    wanted && !w->forced && !prefill && !(w->tools && history_lost_reasoning(c));
+		w->thinking = wanted && !w->forced && !prefill &&
+			      !(w->tools && chat_converse_lost_reasoning(c));
 	else if (m->thinking == THINKING_ADAPTIVE)
 		w->thinking = wanted && !w->forced;
 	if (m->thinking == THINKING_BUDGET && w->thinking)

@@ -64,6 +64,10 @@ struct converse_request {
 	size_t documents; // so far, for unique names
 };
 
+// With a budget the last assistant turn of a tool round must begin with its own signed
+// thinking; clients that dropped it get an answer without thinking instead of a 400.
+bool chat_converse_lost_reasoning(const struct chat *c);
+
 // "messages":[...]
 bool chat_converse_put_turns(struct converse_request *w) MUST_CHECK;
 

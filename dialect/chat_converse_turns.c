@@ -399,6 +399,23 @@ open_message(struct converse_request *w, struct message *m, bool assistant)
 }
 
 bool
+chat_converse_lost_reasoning(const struct chat *c)
+{
+	for (size_t i = c->turn_count; i-- > 0;) {
+		const struct chat_turn *t = &c->turn[i];
+		if (!t->assistant)
+			continue;
+		bool calls = false;
+		for (size_t k = 0; k < t->count; k++)
+			calls = calls || c->part[t->first + k].kind == CHAT_TOOL_CALL;
+		const struct chat_part *p = &c->part[t->first];
+		return calls &&
+		       !(p->kind == CHAT_REASONING && (p->redacted || p->signature.len > 0));
+	}
+	return false;
+}
+
+bool
 chat_converse_put_turns(struct converse_request *w)
 {
 	const struct chat *c = w->c;
