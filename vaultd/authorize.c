@@ -142,24 +142,6 @@ send_plan(struct gateway *gw, const struct plan *p)
 	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel
 }
 
-// Attempts in the client's own dialect: workers pass bodies on as they are.
-static bool
-keep_native(const struct policy_request *r, struct policy_choice *choice, struct deny *d)
-{
-	size_t n = 0, had = choice->count;
-	for (size_t i = 0; i < had; i++)
-		if (choice->attempt[i].operation == r->operation)
-			choice->attempt[n++] = choice->attempt[i];
-	choice->count = n;
-	return n != 0 || had == 0 ? true
-				  : deny_set(d, DENY_NO_CREDENTIAL,
-					"The credentials of workspace '%s' that have the model "
-					"'%.*s' do not speak "
-					"the operation '%s': ask in their provider's own dialect.",
-					r->vkey->workspace, (int)MIN(r->model.len, 128U),
-					r->model.p, ids_operation(r->operation));
-}
-
 static bool
 make_plan(
     struct gateway *gw, uint64_t id, const struct msg_authorize *m, struct vkey *k, struct deny *d)
@@ -171,8 +153,8 @@ make_plan(
 	    .model = m->model,
 	    .now_s = now_s()};
 	struct policy_choice choice;
-	if (!policy_choose(&r, gw->core->creds, &choice, d) || !keep_native(&r, &choice, d) ||
-	    !authorize_check_key_rate(k, d) || !authorize_audit_up(gw->core, d))
+	if (!policy_choose(&r, gw->core->creds, &choice, d) || !authorize_check_key_rate(k, d) ||
+	    !authorize_audit_up(gw->core, d))
 		return false;
 	struct plan *p =
 	    plan_add(&gw->plans, id, m->model, m->conversation, &choice, clock_mono_ns());

@@ -27,7 +27,7 @@ from sim.world import World
 AWS_REGIONS = ["us-east-1", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1"]
 GOOGLE_REGIONS = ["us-central1", "europe-west1"]
 
-MODES = ("slow", "500", "503", "529", "429", "quota", "expired", "html", "array", "wrong-type", "truncate", "stream-error",
+MODES = ("slow", "400", "403", "404", "500", "503", "529", "429", "quota", "expired", "html", "array", "wrong-type", "truncate", "stream-error",
          "crlf", "huge-line", "bytewise", "close")
 
 
@@ -130,7 +130,10 @@ def _error(host, status, kind, message):
     return {"error": {"code": status, "message": message, "status": gemini.STATUS.get(status, "INTERNAL"), "details": details}}, []
 
 
-KINDS = {"500": (500, ("server_error", "api_error", "InternalServerException"), "The server had an error"),
+KINDS = {"400": (400, ("invalid_request_error", "invalid_request_error", "ValidationException"), "That will not do"),
+         "403": (403, ("permission_error", "permission_error", "AccessDeniedException"), "Not for you"),
+         "404": (404, ("model_not_found", "not_found_error", "ResourceNotFoundException"), "No such model"),
+         "500": (500, ("server_error", "api_error", "InternalServerException"), "The server had an error"),
          "503": (503, ("server_is_overloaded", "api_error", "ServiceUnavailableException"), "Overloaded, try later"),
          "529": (529, ("server_is_overloaded", "overloaded_error", "ServiceUnavailableException"), "Overloaded"),
          "429": (429, ("rate_limit_exceeded", "rate_limit_error", "ThrottlingException"), "Too many requests"),

@@ -17,7 +17,8 @@ from sim.server import Answer, Refused
 CLAUDE = {"anthropic.claude-sonnet-4-5-20250929-v1:0": "claude-sonnet-4-5-20250929",
           "anthropic.claude-haiku-4-5-20251001-v1:0": "claude-haiku-4-5-20251001", "anthropic.claude-opus-4-6-v1": "claude-opus-4-6"}
 OTHER = {"amazon.nova-lite-v1:0"}
-EMBED = {"amazon.titan-embed-text-v2:0"}
+COHERE = {"cohere.embed-multilingual-v3"}
+EMBED = {"amazon.titan-embed-text-v2:0"} | COHERE
 PREFIXES = {"us-east-1": {"us", "global"}, "us-west-2": {"us", "global"}, "eu-central-1": {"eu", "global"},
             "eu-west-1": {"eu", "global"}, "ap-northeast-1": {"jp", "global"}}
 
@@ -265,6 +266,17 @@ def _converse_stream(world, r):
 # --- InvokeModel -------------------------------------------------------------------------------------------------------
 
 def _invoke(world, request, body, model, stream):
+    if model in COHERE:
+        if not set(body) <= {"texts", "input_type", "embedding_types", "truncate"} or not body.get("texts") or len(body["texts"]) > 96:
+            raise bad("Malformed input request: texts")
+        if body.get("input_type") not in ("search_document", "search_query", "classification", "clustering"):
+            raise bad("Malformed input request: input_type")
+        vectors = [brain.vector(t, 1024) for t in body["texts"]]
+        typed = "embedding_types" in body
+        return Answer(200, json.dumps({"id": str(uuid.uuid4()), "texts": body["texts"], "response_type":
+                                       "embeddings_by_type" if typed else "embeddings_floats",
+                                       "embeddings": {"float": vectors} if typed else vectors}).encode(),
+                      headers=[("x-amzn-bedrock-input-token-count", "8")])
     if model in EMBED:
         for f in set(body) - {"inputText", "dimensions", "normalize", "embeddingTypes"}:
             raise bad("Malformed input request: #: extraneous key [%s] is not permitted" % f)
