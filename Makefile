@@ -61,7 +61,7 @@ $(BUILD)/policies.o: $(POLICY_C)
 
 # --- the catalogue: YAML packed into one array of frames ------------------------
 CATALOGUE := $(call src,catalogue/*.yaml)
-PACK_OBJ  := $(call obj,catalogue/pack_main.c ctl/catalog_file.c ctl/catalog_row.c ctl/yaml_file.c ctl/cli.c $(SRC_common) $(SRC_proto)) $(BUILD)/policies.o
+PACK_OBJ  := $(call obj,catalogue/pack_main.c ctl/catalog_file.c ctl/catalog_row.c ctl/catalog_text.c ctl/yaml_file.c ctl/cli.c $(SRC_common) $(SRC_proto)) $(BUILD)/policies.o
 $(BUILD)/gen/catalogue_builtin.h: | $(BUILD)/gen
 	$(Q)printf '%s\n' '// Generated. Frames of the built-in catalogue: BEGIN, rows, END (proto/msg_catalogue.h).' '#include <stddef.h>' '#include <stdint.h>' 'extern const uint8_t catalogue_builtin[];' 'extern const size_t catalogue_builtin_len;' >$@
 $(BUILD)/catalogue-pack: $(PACK_OBJ)

@@ -23,17 +23,17 @@ write_array(const char *path, struct view v)
 int
 main(int argc, char **argv)
 {
-	struct catalog_text t = {0};
+	struct catalog_text t = {.source = "built-in"};
 	struct buf whole = {0};
 	int code = argc < 3;
 	for (int i = 2; i < argc; i++)
 		code |= catalog_file_read(&t, argv[i]) != 0;
 	if (code == 0)
-		code = catalog_file_whole(&t, "built-in", &whole) != 0 ||
+		code = catalog_text_whole(&t, &whole) != 0 ||
 		       write_array(argv[1], buf_done(&whole)) != 0;
 	if (code == 0)
 		fprintf(stderr, "  CAT %zu rows, %zu bytes\n", t.count, whole.len);
 	buf_free(&whole);
-	catalog_file_free(&t);
+	catalog_text_free(&t);
 	return code;
 }

@@ -56,6 +56,12 @@ catalog_row_price(uint64_t kind)
 	return kind <= PRICE_LAST ? prices[kind] : NULL;
 }
 
+bool
+catalog_row_price_is_usd(uint64_t kind)
+{
+	return kind != PRICE_ABOVE && kind != PRICE_REGIONAL_PERCENT;
+}
+
 PRINTF(2, 3)
 static int
 fault(char error[CATALOG_ERROR_MAX], const char *fmt, ...)
@@ -269,11 +275,11 @@ add_prices(
 	};
 	for (unsigned k = 1; k <= PRICE_LAST; k++) {
 		struct msg_price *to = &m->price[m->price_count];
-		bool whole = k == PRICE_ABOVE || k == PRICE_REGIONAL_PERCENT;
 		if (text[k] == NULL)
 			continue;
-		if (whole ? number_of(text[k], prices[k], UINT32_MAX, &to->value, error) != 0
-			  : usd_of(text[k], prices[k], &to->value, error) != 0)
+		if (catalog_row_price_is_usd(k)
+			? usd_of(text[k], prices[k], &to->value, error) != 0
+			: number_of(text[k], prices[k], UINT32_MAX, &to->value, error) != 0)
 			return -1;
 		to->kind = k;
 		m->price_count++;

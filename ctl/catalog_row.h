@@ -62,5 +62,6 @@ int catalog_row_profile(const struct catalog_profile *e, unsigned model,
 const char *catalog_row_thinking(uint64_t v);
 const char *catalog_row_flag(unsigned bit); // of MODEL_* 1U << bit
 const char *catalog_row_price(uint64_t kind);
+bool catalog_row_price_is_usd(uint64_t kind); // else a plain number
 
 #endif

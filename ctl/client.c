@@ -18,8 +18,10 @@
 #define ANSWER_TIMEOUT 15 // seconds; a vault that is alive answers in milliseconds
 
 struct client {
+	int fd; // the channel's
 	struct chan *chan;
 	uint64_t id;
+	unsigned timeout_s;
 };
 
 bool
@@ -70,8 +72,18 @@ client_open(const char *path)
 		return NULL;
 	}
 	struct client *c = base_calloc(1, sizeof(*c));
+	c->fd = fd;
 	c->chan = chan;
+	c->timeout_s = ANSWER_TIMEOUT;
 	return c;
+}
+
+void
+client_wait_longer(struct client *c, unsigned seconds)
+{
+	struct timeval tv = {.tv_sec = (time_t)seconds};
+	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0)
+		c->timeout_s = seconds;
 }
 
 struct client *
@@ -104,7 +116,7 @@ receive(struct client *c, const char *what, struct frame *f)
 		if (s == CHAN_OK)
 			continue;
 		if (s == CHAN_AGAIN)
-			cli_fail("%s: the vault gave no answer within %d s", what, ANSWER_TIMEOUT);
+			cli_fail("%s: the vault gave no answer within %u s", what, c->timeout_s);
 		else if (s == CHAN_REJECT)
 			cli_fail("%s: the vault sent something else than expected (%s). Are both "
 				 "of one version?",
@@ -133,19 +145,25 @@ client_next(struct client *c, const char *what, union client_reply *r)
 	return f.type;
 }
 
+bool
+client_send(struct client *c, uint8_t type, const void *msg, const char *what)
+{
+	if (chan_send(c->chan, type, ++c->id, msg) != 0) {
+		cli_fail("%s: no memory for secrets. Raise the limit: ulimit -l 4096", what);
+		return false;
+	}
+	if (chan_flush(c->chan) != CHAN_OK) {
+		cli_fail("%s: the vault closed the connection; see its log", what);
+		return false;
+	}
+	return true;
+}
+
 uint8_t
 client_call(
     struct client *c, uint8_t type, const void *msg, const char *what, union client_reply *r)
 {
-	if (chan_send(c->chan, type, ++c->id, msg) != 0) {
-		cli_fail("%s: no memory for secrets. Raise the limit: ulimit -l 4096", what);
-		return 0;
-	}
-	if (chan_flush(c->chan) != CHAN_OK) {
-		cli_fail("%s: the vault closed the connection; see its log", what);
-		return 0;
-	}
-	return client_next(c, what, r);
+	return client_send(c, type, msg, what) ? client_next(c, what, r) : 0;
 }
 
 bool

@@ -15,6 +15,11 @@ union client_reply {
 	struct msg_vkey_item vkey;
 	struct msg_done done;
 	struct msg_error error;
+	struct msg_credential_tested tested;
+	struct msg_issuer_item issuer;
+	struct msg_catalogue_begin begin; // rows as in `row`
+	union msg_any row;
+	struct msg_catalogue_end end;
 };
 
 // Makes the arena for secrets of this process; false after saying why not.
@@ -31,6 +36,12 @@ void client_close(struct client *c); // NULL is allowed
 // printed as "what: message" and gives 0 too.
 uint8_t client_call(struct client *c, uint8_t type, const void *msg, const char *what,
     union client_reply *r) MUST_CHECK;
+
+// Sends without waiting for an answer: a part of a sequence that client_call() ends.
+bool client_send(struct client *c, uint8_t type, const void *msg, const char *what) MUST_CHECK;
+
+// For requests that the vault answers only after asking somebody else.
+void client_wait_longer(struct client *c, unsigned seconds);
 
 // The next answer to the same request (lists end with MSG_DONE).
 uint8_t client_next(struct client *c, const char *what, union client_reply *r) MUST_CHECK;

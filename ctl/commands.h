@@ -18,5 +18,8 @@ extern const struct cli_command command_credential_remove;
 extern const struct cli_command command_vkey_issue;
 extern const struct cli_command command_vkey_list;
 extern const struct cli_command command_vkey_revoke;
+extern const struct cli_command command_catalog_show;
+extern const struct cli_command command_catalog_diff;
+extern const struct cli_command command_catalog_apply;
 
 #endif

@@ -27,6 +27,9 @@ static const struct cli_command *const commands[] = {
     &command_vkey_issue,
     &command_vkey_list,
     &command_vkey_revoke,
+    &command_catalog_show,
+    &command_catalog_diff,
+    &command_catalog_apply,
 };
 
 static void

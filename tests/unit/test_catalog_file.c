@@ -188,7 +188,7 @@ try_text(const char *text)
 	dup2(to, STDERR_FILENO);
 	struct catalog_text t = {0};
 	int r = catalog_file_read(&t, path);
-	catalog_file_free(&t);
+	catalog_text_free(&t);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	memset(said, 0, sizeof(said));
