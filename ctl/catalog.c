@@ -105,7 +105,8 @@ add_model(struct cli_table *table, const struct msg_catalogue_model *m)
 	cli_table_cell(table, "%s", in);
 	cli_table_cell(table, "%s", out);
 	cli_table_cell(table, "%s", m->thinking == 0 || thinking == NULL ? "-" : thinking);
-	cli_table_cell(table, "%.*s", (int)m->upstream.len, m->upstream.p);
+	bool same = view_eq(m->upstream, m->name);
+	cli_table_cell(table, "%.*s", same ? 1 : (int)m->upstream.len, same ? "-" : m->upstream.p);
 }
 
 // A paragraph on one provider: hosts, operations, then a table of its models.

@@ -3,20 +3,29 @@
 #include "ctl/catalog_write.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/jv.h"
 #include "ctl/catalog_words.h"
 
 // --- YAML ----------------------------------------------------------------------------
 
-// "chat" needs no quotes; whatever could be read as something else keeps them.
+// "chat" needs no quotes; whatever some reader of YAML takes for another type keeps them.
 static bool
 plain(struct view json)
 {
-	if (json.len < 4 || json.p[0] != '"' || json.p[1] < 'a' || json.p[1] > 'z')
+	static const char *const other[] = {
+	    "null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	if (json.len < 3 || json.p[0] != '"' || strchr(letters, json.p[1]) == NULL)
 		return false;
 	for (size_t i = 1; i + 1 < json.len; i++)
-		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789-", json.p[i]) == NULL)
+		if (strchr(letters, json.p[i]) == NULL &&
+		    strchr("0123456789._-", json.p[i]) == NULL)
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(other); i++)
+		if (json.len - 2 == strlen(other[i]) &&
+		    strncasecmp(json.p + 1, other[i], json.len - 2) == 0)
 			return false;
 	return true;
 }

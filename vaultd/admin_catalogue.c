@@ -2,9 +2,11 @@
 // Applying and telling the catalogue. May touch: the channel it is given, the tables.
 #include "vaultd/admin_catalogue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "vaultd/catalogue.h"
 
@@ -77,10 +79,33 @@ check_credentials(const struct core *core, const struct catalogue *cat, struct a
 	return true;
 }
 
+// Version and stamp apart, which the vault gives.
 static bool
-same_rows(const struct catalogue *a, const struct catalogue *b)
+same_content(const struct catalogue *a, const struct catalogue *b)
 {
-	return a->frames.len == b->frames.len && view_eq(a->frames, b->frames);
+	struct view x = {a->frames.p + a->rows_at, a->frames.len - a->rows_at};
+	struct view y = {b->frames.p + b->rows_at, b->frames.len - b->rows_at};
+	return view_eq(x, y) && view_eq(a->as_of, b->as_of);
+}
+
+// What was sent names the version that it was made from: whoever made it has not seen a
+// later one.
+static bool
+check_base(const struct core *core, const struct admin_catalogue *a, struct admin_error *e)
+{
+	struct msg_catalogue_begin begin;
+	struct frame f;
+	size_t at = 0;
+	BUG_IF(!catalogue_next_frame((struct view){(const char *)a->in, a->in_len}, &at, &f));
+	if (msg_decode(f.type, f.payload, f.len, &begin) != 0)
+		return admin_check_fail(
+		    e, "bad_catalogue", "The catalogue does not begin with a good BEGIN.");
+	if (begin.version == core->catalogue->version)
+		return true;
+	return admin_check_fail(e, "version_conflict",
+	    "This was made from version %llu of the catalogue, and version %llu is in force by "
+	    "now. See the difference: sallyport catalog diff FILE",
+	    (unsigned long long)begin.version, (unsigned long long)core->catalogue->version);
 }
 
 bool
@@ -89,21 +114,24 @@ admin_catalogue_apply(const struct admin_who *who, struct admin_catalogue *a, st
 	struct core *core = who->core;
 	struct catalogue_error why = {0};
 	struct view frames = {(const char *)a->in, a->in_len};
+	char by[24];
 	if (a->too_long)
 		return admin_check_fail(e, "bad_catalogue",
 		    "The catalogue is longer than %u bytes.", CATALOGUE_SIZE_MAX);
-	struct catalogue *now = catalogue_parse_as(frames, core->catalogue->version, &why);
-	bool same = now != NULL && same_rows(now, core->catalogue);
-	catalogue_unref(now);
-	if (same)
-		return false; // nothing to change
-	struct catalogue *next = catalogue_parse_as(frames, core->catalogue_version + 1, &why);
+	if (!check_base(core, a, e))
+		return false;
+	snprintf(by, sizeof(by), "uid %u", who->uid);
+	struct catalogue_stamp stamp = {.version = core->catalogue_version + 1,
+	    .applied_s = clock_wall_ns() / 1000000000U,
+	    .applied_by = view_of(by)};
+	struct catalogue *next = catalogue_parse_as(frames, &stamp, &why);
 	if (next == NULL)
 		return admin_check_fail(
 		    e, "bad_catalogue", "The catalogue was not applied: %s.", why.message);
-	if (!check_credentials(core, next, e)) {
+	bool same = same_content(next, core->catalogue);
+	if (same || !check_credentials(core, next, e)) {
 		catalogue_unref(next);
-		return false;
+		return false; // nothing to change, or refused
 	}
 	return admin_change_catalogue(who, next, e);
 }

@@ -77,7 +77,7 @@ same_destination(const struct msg_credential_put *put, const struct cred *old)
 static bool
 check_secret(const struct msg_credential_put *put, const struct cred *old, struct admin_error *e)
 {
-	if (put->secret.len != 0 || !cred_kind_of(put->provider, put->auth)->secret)
+	if (put->secret.len != 0 || !kind_of(put->provider, put->auth)->secret)
 		return true;
 	if (old == NULL)
 		return admin_check_fail(

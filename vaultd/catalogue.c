@@ -225,9 +225,13 @@ read_frames(struct catalogue *c, struct catalogue_error *e)
 	    msg_decode(f.type, f.payload, f.len, &begin) != 0)
 		return fault(e, "it does not begin with a good BEGIN");
 	if (!(begin.source.len == 0 || grammar_header_valid(begin.source)) ||
+	    !(begin.applied_by.len == 0 || grammar_header_valid(begin.applied_by)) ||
 	    !grammar_header_valid(begin.as_of))
 		return fault(e, "source and date are printable ASCII");
 	c->version = begin.version;
+	c->applied_s = begin.applied_s;
+	c->applied_by = begin.applied_by;
+	c->rows_at = at;
 	c->source = begin.source;
 	c->as_of = begin.as_of;
 	for (;;) {
@@ -289,7 +293,8 @@ catalogue_parse(struct view frames, struct catalogue_error *e)
 }
 
 struct catalogue *
-catalogue_parse_as(struct view frames, uint64_t version, struct catalogue_error *e)
+catalogue_parse_as(
+    struct view frames, const struct catalogue_stamp *stamp, struct catalogue_error *e)
 {
 	struct msg_catalogue_begin begin;
 	struct frame f;
@@ -300,7 +305,9 @@ catalogue_parse_as(struct view frames, uint64_t version, struct catalogue_error 
 		return NULL;
 	}
 	uint8_t *buf = base_realloc(NULL, frames.len + FRAME_PAYLOAD_MAX);
-	begin.version = version;
+	begin.version = stamp->version;
+	begin.applied_s = stamp->applied_s;
+	begin.applied_by = stamp->applied_by;
 	struct frame out = {.type = MSG_CATALOGUE_BEGIN};
 	out.len = msg_encode(
 	    out.type, &begin, buf + FRAME_HEADER_LEN, FRAME_PAYLOAD_MAX - FRAME_HEADER_LEN);

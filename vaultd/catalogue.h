@@ -60,9 +60,12 @@ struct catalogue_profile {
 struct catalogue {
 	unsigned refs;
 	uint64_t version;
+	uint64_t applied_s; // Unix time, 0: built in
+	struct view applied_by;
 	struct view source;
 	struct view as_of;
 	struct view frames; // owned: BEGIN .. END, whole frames with id 0
+	size_t rows_at;	    // offset in frames behind BEGIN
 	struct catalogue_op *op;
 	size_t op_count;
 	struct catalogue_host *host;
@@ -83,9 +86,16 @@ struct catalogue_error {
 // Frames back to back, with whatever ids. NULL and *e if anything about them is not
 // acceptable. Its version is that of BEGIN.
 struct catalogue *catalogue_parse(struct view frames, struct catalogue_error *e) MUST_CHECK;
-// The same content under another version.
+// What the vault says of a catalogue, whatever its frames say.
+struct catalogue_stamp {
+	uint64_t version;
+	uint64_t applied_s; // Unix time, 0: built in
+	struct view applied_by;
+};
+
+// The same content with another stamp.
 struct catalogue *catalogue_parse_as(
-    struct view frames, uint64_t version, struct catalogue_error *e) MUST_CHECK;
+    struct view frames, const struct catalogue_stamp *stamp, struct catalogue_error *e) MUST_CHECK;
 struct catalogue *catalogue_ref(struct catalogue *c);
 void catalogue_unref(struct catalogue *c); // NULL is allowed
 

@@ -15,7 +15,7 @@ builtin(void)
 {
 	struct catalogue_error e;
 	struct view v = {(const char *)catalogue_builtin, catalogue_builtin_len};
-	struct catalogue *c = catalogue_parse_as(v, 0, &e);
+	struct catalogue *c = catalogue_parse_as(v, &(struct catalogue_stamp){0}, &e);
 	if (c == NULL)
 		log_fatal("the built-in catalogue is damaged: %s", e.message);
 	return c;
@@ -39,8 +39,7 @@ catalogue_store_load(struct store *store, struct seal *seal, uint64_t *version_r
 		plain) != 0)
 		log_fatal("the catalogue's record does not open: somebody changed the store; bring "
 			  "back a backup");
-	struct catalogue *c =
-	    catalogue_parse_as((struct view){(const char *)plain, len}, *version_r, &e);
+	struct catalogue *c = catalogue_parse((struct view){(const char *)plain, len}, &e);
 	free(plain);
 	if (c != NULL)
 		return c;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of kinds, and where each may send its secret. Pure.
+// Where each kind of credential may send its secret. Pure.
 #include "vaultd/cred_kind.h"
 
 #include <string.h>
@@ -9,77 +9,12 @@
 #define HTTPS_PORT 443U
 #define SHOWN(v)   (int)MIN((v).len, 80U), (v).p
 
-#define S(name)	 CATALOGUE_BIT(SETTING_##name)
-#define AWS_OWN	 (S(PROFILE) | S(EXPIRES))
-#define STS_TOO	 (S(PROFILE) | S(DURATION) | S(STS_REGION))
-#define ROLE_TOO (STS_TOO | S(SESSION_NAME))
-#define ACCOUNT	 (S(PROJECT) | S(CLIENT_EMAIL) | S(PRIVATE_KEY_ID))
-
-static const struct cred_kind kinds[] = {
-    {PROVIDER_OPENAI, AUTH_BEARER, 0, S(EXPIRES), true, false, false},
-    {PROVIDER_ANTHROPIC, AUTH_API_KEY, 0, S(EXPIRES), true, false, false},
-    {PROVIDER_ANTHROPIC, AUTH_BEARER, 0, S(EXPIRES), true, false, false},
-    {PROVIDER_OPENAI_COMPATIBLE, AUTH_BEARER, 0, S(EXPIRES), true, false, false},
-    {PROVIDER_OPENAI_COMPATIBLE, AUTH_API_KEY, 0, S(EXPIRES), true, false, false},
-    {PROVIDER_GEMINI, AUTH_GOOGLE_API_KEY, 0, S(EXPIRES), true, false, false},
-    {PROVIDER_AZURE, AUTH_AZURE_API_KEY, 0, S(API_VERSION) | S(EXPIRES), true, false, false},
-    {PROVIDER_VERTEX, AUTH_GOOGLE_TOKEN, ACCOUNT, S(PROFILE) | S(EXPIRES), true, false, true},
-    {PROVIDER_VERTEX, AUTH_GOOGLE_JWT, ACCOUNT, S(PROFILE) | S(EXPIRES), true, false, true},
-    {PROVIDER_BEDROCK, AUTH_SIGV4, 0, AWS_OWN, true, true, false},
-    {PROVIDER_BEDROCK, AUTH_BEARER, 0, AWS_OWN, true, false, false},
-    {PROVIDER_BEDROCK, AUTH_STS_SESSION, 0, STS_TOO, true, true, true},
-    {PROVIDER_BEDROCK, AUTH_STS_ASSUME_ROLE, S(ROLE_ARN), ROLE_TOO | S(EXTERNAL_ID), true, true,
-	true},
-    {PROVIDER_BEDROCK, AUTH_STS_WEB_IDENTITY, S(ROLE_ARN) | S(SUBJECT), ROLE_TOO | S(AUDIENCE),
-	false, false, true},
-};
-
-const struct cred_kind *
-cred_kind_of(uint64_t provider, uint64_t auth)
-{
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (kinds[i].provider == provider && kinds[i].auth == auth)
-			return &kinds[i];
-	return NULL;
-}
-
-uint64_t
-cred_kind_default_auth(uint64_t provider, bool access_key)
-{
-	switch (provider) {
-	case PROVIDER_ANTHROPIC:
-		return AUTH_API_KEY;
-	case PROVIDER_GEMINI:
-		return AUTH_GOOGLE_API_KEY;
-	case PROVIDER_AZURE:
-		return AUTH_AZURE_API_KEY;
-	case PROVIDER_VERTEX:
-		return AUTH_GOOGLE_TOKEN;
-	case PROVIDER_BEDROCK:
-		return access_key ? AUTH_SIGV4 : AUTH_BEARER;
-	default:
-		return AUTH_BEARER;
-	}
-}
-
-bool
-cred_kind_exchanges(uint64_t auth)
-{
-	return auth == AUTH_GOOGLE_TOKEN || auth == AUTH_GOOGLE_JWT || auth == AUTH_STS_SESSION ||
-	       auth == AUTH_STS_ASSUME_ROLE || auth == AUTH_STS_WEB_IDENTITY;
-}
-
-bool
-cred_kind_signs(uint64_t auth)
-{
-	return auth == AUTH_SIGV4 || auth == AUTH_STS_SESSION || auth == AUTH_STS_ASSUME_ROLE ||
-	       auth == AUTH_STS_WEB_IDENTITY;
-}
-
 unsigned
 cred_kind_bound_settings(void)
 {
-	return ACCOUNT | S(ROLE_ARN) | S(EXTERNAL_ID) | S(SUBJECT) | S(AUDIENCE) | S(STS_REGION);
+	return KIND_SETTING(PROJECT) | KIND_SETTING(CLIENT_EMAIL) | KIND_SETTING(PRIVATE_KEY_ID) |
+	       KIND_SETTING(ROLE_ARN) | KIND_SETTING(EXTERNAL_ID) | KIND_SETTING(SUBJECT) |
+	       KIND_SETTING(AUDIENCE) | KIND_SETTING(STS_REGION);
 }
 
 struct view
@@ -192,15 +127,15 @@ check_host(struct msg_credential_put *put, const struct catalogue *cat, struct c
 // --- all of it ---------------------------------------------------------------------
 
 static bool
-check_provider(struct msg_credential_put *put, const struct cred_kind **k_r, struct admin_error *e)
+check_provider(struct msg_credential_put *put, const struct kind **k_r, struct admin_error *e)
 {
 	if (ids_provider(put->provider) == NULL)
 		return admin_check_fail(e, "bad_provider",
 		    "The provider is one of openai, anthropic, bedrock, gemini, azure, vertex, "
 		    "openai-compatible.");
 	if (put->auth == 0)
-		put->auth = cred_kind_default_auth(put->provider, put->access_key_id.len != 0);
-	*k_r = cred_kind_of(put->provider, put->auth);
+		put->auth = kind_default_auth(put->provider, put->access_key_id.len != 0);
+	*k_r = kind_of(put->provider, put->auth);
 	if (*k_r == NULL)
 		return admin_check_fail(e, "bad_auth",
 		    "%s does not take this kind of authorization.", ids_provider(put->provider));
@@ -211,7 +146,7 @@ bool
 cred_kind_check(struct msg_credential_put *put, const struct catalogue *cat, uint64_t now_s,
     struct cred_kind_room *room, struct admin_error *e)
 {
-	const struct cred_kind *k = NULL;
+	const struct kind *k = NULL;
 	return check_provider(put, &k, e) && cred_kind_check_secret(put, k, now_s, room, e) &&
 	       check_region(put, e) && check_host(put, cat, room, e) &&
 	       cred_kind_check_settings(put, k, e);

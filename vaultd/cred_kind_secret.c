@@ -130,8 +130,7 @@ check_bedrock_key(struct msg_credential_put *put, uint64_t now_s, struct cred_ki
 }
 
 static bool
-check_access_key(
-    const struct msg_credential_put *put, const struct cred_kind *k, struct admin_error *e)
+check_access_key(const struct msg_credential_put *put, const struct kind *k, struct admin_error *e)
 {
 	struct view id = put->access_key_id;
 	if (!k->access_key) {
@@ -152,7 +151,7 @@ check_access_key(
 	if (!grammar_visible(put->session_token))
 		return admin_check_fail(e, "bad_session_token",
 		    "The session token holds a space or a line end: paste it again, alone.");
-	if (k->exchanges && (grammar_begins(id, "ASIA") || put->session_token.len != 0))
+	if (kind_exchanges(k->auth) && (grammar_begins(id, "ASIA") || put->session_token.len != 0))
 		return admin_check_fail(e, "bad_access_key",
 		    "A temporary key (ASIA) cannot be refreshed through STS: give the long-term "
 		    "key (AKIA) of an IAM user, or use --auth sigv4 and replace it before it "
@@ -218,7 +217,7 @@ check_expiry(const struct msg_credential_put *put, uint64_t now_s, struct admin_
 }
 
 bool
-cred_kind_check_secret(struct msg_credential_put *put, const struct cred_kind *k, uint64_t now_s,
+cred_kind_check_secret(struct msg_credential_put *put, const struct kind *k, uint64_t now_s,
     struct cred_kind_room *room, struct admin_error *e)
 {
 	if (!check_access_key(put, k, e))

@@ -182,7 +182,7 @@ list_of(unsigned bits, char *buf, size_t size)
 }
 
 static bool
-check_which(const struct msg_credential_put *put, const struct cred_kind *k, struct admin_error *e)
+check_which(const struct msg_credential_put *put, const struct kind *k, struct admin_error *e)
 {
 	char buf[200];
 	unsigned have = 0;
@@ -236,7 +236,7 @@ check_deployments(const struct msg_credential_put *put, struct admin_error *e)
 
 bool
 cred_kind_check_settings(
-    const struct msg_credential_put *put, const struct cred_kind *k, struct admin_error *e)
+    const struct msg_credential_put *put, const struct kind *k, struct admin_error *e)
 {
 	if (!check_which(put, k, e))
 		return false;

@@ -169,7 +169,7 @@ collect(struct fields *fs, struct head_work *w, const struct head_request *r)
 	if (r->op->provider == PROVIDER_ANTHROPIC && !has(r->use, HEADER_ANTHROPIC_VERSION))
 		add(fs, "anthropic-version", VIEW("2023-06-01"));
 	add_client_headers(fs, r, true);
-	if (cred_kind_signs(r->cred->auth)) {
+	if (kind_signs(r->cred->auth)) {
 		add(fs, "x-amz-date", (struct view){w->date, sizeof(w->date)});
 		add(fs, "x-amz-content-sha256", (struct view){w->body_hex, sizeof(w->body_hex)});
 	}

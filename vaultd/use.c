@@ -146,7 +146,7 @@ token_want(struct gateway *gw, struct plan *p, const struct cred *c, const struc
 	enum exchange_token_want w = EXCHANGE_TOKEN_GO;
 	if (exchange_token_needed(c))
 		w = exchange_token_want(gw->core, c, gw->id, d);
-	else if (cred_kind_exchanges(c->auth)) {
+	else if (kind_exchanges(c->auth)) {
 		deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
 		return EXCHANGE_TOKEN_NO;
 	}
@@ -250,7 +250,7 @@ open_secrets(const struct pending *u, const struct cred *c, struct secret *secre
 	bool temporary = exchange_token_needed(c);
 	*secret = *token = (struct secret){0};
 	*access_key_id = view_of(c->access_key_id);
-	if (!temporary && cred_kind_exchanges(c->auth))
+	if (!temporary && kind_exchanges(c->auth))
 		return deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
 	int r = temporary ? token_open(core->tokens, u->credential, c->version, now_s(), secret,
 				token, access_key_id)
@@ -417,7 +417,7 @@ may_go_on(const struct core *core, const struct plan *p, uint64_t status)
 		return true;
 	const struct cred *c =
 	    p->next == 0 ? NULL : cred_by_handle(core->creds, p->attempt[p->next - 1].handle);
-	return c != NULL && !p->reopened && cred_kind_exchanges(c->auth);
+	return c != NULL && !p->reopened && kind_exchanges(c->auth);
 }
 
 enum chan_status

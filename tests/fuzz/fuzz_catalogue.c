@@ -93,7 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct catalogue *again = catalogue_parse(c->frames, &e);
 	MUST(again != NULL && view_eq(again->frames, c->frames));
 	catalogue_unref(again);
-	again = catalogue_parse_as(c->frames, 77, &e);
+	again = catalogue_parse_as(c->frames, &(struct catalogue_stamp){.version = 77}, &e);
 	MUST(again != NULL && again->version == 77 && again->model_count == c->model_count);
 	catalogue_unref(again);
 	for (size_t i = 0; i < c->op_count; i++)

@@ -333,21 +333,28 @@ test_versions(void **state)
 {
 	(void)state;
 	struct catalogue_error e;
+	const struct catalogue_stamp none = {0}, first = {.version = 1};
+	struct catalogue_stamp strange = {.version = 1, .applied_by = VIEW("a\nb")};
 	assert_int_equal(cat->version, 0);
+	assert_null(catalogue_parse_as(cat->frames, &strange, &e));
 	const uint64_t versions[] = {0, 1, 7, 1U << 20, UINT32_MAX};
 	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
-		struct catalogue *c = catalogue_parse_as(cat->frames, versions[i], &e);
+		struct catalogue_stamp stamp = {versions[i], 1700000000 + i, VIEW("uid 0")};
+		struct catalogue *c = catalogue_parse_as(cat->frames, &stamp, &e);
 		assert_non_null(c);
 		assert_int_equal(c->version, versions[i]);
+		assert_int_equal(c->applied_s, stamp.applied_s);
+		assert_true(view_eq(c->applied_by, stamp.applied_by));
 		assert_int_equal(c->model_count, cat->model_count);
-		struct catalogue *back = catalogue_parse_as(c->frames, 0, &e);
+		struct catalogue *back = catalogue_parse_as(c->frames, &none, &e);
 		assert_true(view_eq(back->frames, cat->frames));
 		catalogue_unref(back);
 		catalogue_unref(c);
 	}
-	assert_null(catalogue_parse_as((struct view){0}, 1, &e));
-	assert_null(catalogue_parse_as((struct view){cat->frames.p, 10}, 1, &e));
-	assert_null(catalogue_parse_as((struct view){cat->frames.p, cat->frames.len - 1}, 1, &e));
+	assert_null(catalogue_parse_as((struct view){0}, &first, &e));
+	assert_null(catalogue_parse_as((struct view){cat->frames.p, 10}, &first, &e));
+	assert_null(
+	    catalogue_parse_as((struct view){cat->frames.p, cat->frames.len - 1}, &first, &e));
 }
 
 static void

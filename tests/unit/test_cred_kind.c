@@ -357,8 +357,8 @@ test_properties(void **state)
 		bool sts = a == AUTH_STS_SESSION || a == AUTH_STS_ASSUME_ROLE ||
 			   a == AUTH_STS_WEB_IDENTITY;
 		bool google = a == AUTH_GOOGLE_TOKEN || a == AUTH_GOOGLE_JWT;
-		assert_int_equal(cred_kind_exchanges(a), sts || google);
-		assert_int_equal(cred_kind_signs(a), sts || a == AUTH_SIGV4);
+		assert_int_equal(kind_exchanges(a), sts || google);
+		assert_int_equal(kind_signs(a), sts || a == AUTH_SIGV4);
 	}
 	// Whom a secret is for does not change without it.
 	unsigned bound = cred_kind_bound_settings();

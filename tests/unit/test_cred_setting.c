@@ -34,7 +34,7 @@ test_which_settings(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		const struct cred_kind *k = cred_kind_of(kinds[i].provider, kinds[i].auth);
+		const struct kind *k = kind_of(kinds[i].provider, kinds[i].auth);
 		for (size_t s = 0; s < ARRAY_LEN(all_settings); s++) {
 			unsigned id = all_settings[s];
 			char words[64];
@@ -175,8 +175,7 @@ test_values(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(all_settings); i++) { // none is empty
 		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-			const struct cred_kind *kind =
-			    cred_kind_of(kinds[k].provider, kinds[k].auth);
+			const struct kind *kind = kind_of(kinds[k].provider, kinds[k].auth);
 			if (((kind->needs | kind->allows) & CATALOGUE_BIT(all_settings[i])) == 0)
 				continue;
 			some(kinds[k].provider, kinds[k].auth);
