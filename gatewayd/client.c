@@ -297,8 +297,10 @@ on_head(struct client *c)
 {
 	const struct http_parser *p = &c->parser;
 	struct route route;
-	bool anthropic = http_header(p, "anthropic-version").p != NULL;
-	route_find(p->method, p->path, p->query, anthropic, &route);
+	enum api hint = http_header(p, "anthropic-version").p != NULL ? DIALECT_ANTHROPIC
+			: http_header(p, "x-goog-api-key").p != NULL  ? DIALECT_GOOGLE
+								      : DIALECT_OPENAI;
+	route_find(p->method, p->path, p->query, hint, &route);
 	c->dialect = route.dialect;
 	c->body_len = 0;
 	switch (route.kind) {

@@ -298,7 +298,7 @@ name_provider(struct route *r)
 }
 
 static void
-match(struct route *r, struct route_path *p, bool anthropic)
+match(struct route *r, struct route_path *p, enum api hint)
 {
 	enum provider prefix = p->n > 0 ? prefix_of(p->seg[0]) : 0;
 	if (prefix != 0) {
@@ -310,13 +310,13 @@ match(struct route *r, struct route_path *p, bool anthropic)
 		p->seg++;
 		p->n--;
 	}
-	r->dialect = anthropic || prefix == PROVIDER_ANTHROPIC ? DIALECT_ANTHROPIC : DIALECT_OPENAI;
+	bool anthropic = prefix == PROVIDER_ANTHROPIC || (prefix == 0 && hint == DIALECT_ANTHROPIC);
+	r->dialect = anthropic ? DIALECT_ANTHROPIC : prefix == 0 ? hint : DIALECT_OPENAI;
 	if ((prefix == PROVIDER_AZURE || prefix == PROVIDER_OPENAI) && match_deployment(r, p))
 		r->provider = PROVIDER_AZURE;
 	else if (p->n >= 3 && view_eq_str(p->seg[0], "model"))
 		match_bedrock(r, p->seg, p->n, p->method);
-	else if (!route_google(r, p) && !match_plain(r, p->seg, p->n, p->method,
-					    anthropic || prefix == PROVIDER_ANTHROPIC))
+	else if (!route_google(r, p) && !match_plain(r, p->seg, p->n, p->method, anthropic))
 		route_not_found(r);
 	if (r->provider != 0)
 		name_provider(r);
@@ -378,7 +378,7 @@ parse_query(struct route *r, struct view query)
 
 void
 route_find(
-    struct view method, struct view path, struct view query, bool anthropic, struct route *r_r)
+    struct view method, struct view path, struct view query, enum api hint, struct route *r_r)
 {
 	memset(r_r, 0, offsetof(struct route, model));
 	r_r->param_count = 0;
@@ -391,7 +391,7 @@ route_find(
 	}
 	struct view seg[SEGMENTS_MAX];
 	struct route_path p = {.seg = seg, .n = split(path, seg), .method = method, .query = query};
-	match(r_r, &p, anthropic);
+	match(r_r, &p, hint);
 	if (r_r->kind == ROUTE_OPERATION && query.len != 0)
 		parse_query(r_r, query);
 }

@@ -38,10 +38,10 @@ struct route {
 	char param_text[1024];
 };
 
-// query.p NULL: none. anthropic: the request has an anthropic-version header,
-// which tells GET /v1/models of the two APIs apart.
+// query.p NULL: none. hint: whose headers the request has (anthropic-version,
+// x-goog-api-key), which tells GET /v1/models of the three APIs apart.
 void route_find(
-    struct view method, struct view path, struct view query, bool anthropic, struct route *r_r);
+    struct view method, struct view path, struct view query, enum api hint, struct route *r_r);
 
 // --- between route.c and route_google.c ------------------------------------------------
 

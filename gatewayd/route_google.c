@@ -99,8 +99,10 @@ route_google(struct route *r, const struct route_path *whole)
 		return false;
 	if (p.n == 2 && method_of(r, &p, false))
 		return true;
-	// GET /v1/models is OpenAI's and Anthropic's.
-	if (p.n > 2 || (!beta && r->provider != PROVIDER_GEMINI))
+	// GET /v1/models is OpenAI's and Anthropic's too.
+	bool ours = beta || r->provider == PROVIDER_GEMINI ||
+		    (r->provider == 0 && r->dialect == DIALECT_GOOGLE);
+	if (p.n > 2 || !ours)
 		return false;
 	route_found(
 	    r, p.n == 1 ? OP_GOOGLE_MODELS : OP_GOOGLE_MODEL, DIALECT_GOOGLE, false, p.method);

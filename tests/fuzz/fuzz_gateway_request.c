@@ -36,8 +36,10 @@ start(struct http_parser *p, struct limits *limits)
 	static struct route route;
 	struct view key;
 	struct failure f;
-	bool anthropic = http_header(p, "anthropic-version").p != NULL;
-	route_find(p->method, p->path, p->query, anthropic, &route);
+	enum api hint = http_header(p, "anthropic-version").p != NULL ? DIALECT_ANTHROPIC
+			: http_header(p, "x-goog-api-key").p != NULL  ? DIALECT_GOOGLE
+								      : DIALECT_OPENAI;
+	route_find(p->method, p->path, p->query, hint, &route);
 	if (route.kind == ROUTE_FAILED && route.failure.message.len == 0)
 		abort();
 	if (route.kind != ROUTE_OPERATION || !auth_find(p, &key, &f))

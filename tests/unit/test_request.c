@@ -89,7 +89,7 @@ make(const char *target, const char *headers)
 {
 	struct route *route = malloc(sizeof(*route));
 	head(target, headers);
-	route_find(parser.method, parser.path, parser.query, false, route);
+	route_find(parser.method, parser.path, parser.query, DIALECT_OPENAI, route);
 	assert_int_equal(route->kind, ROUTE_OPERATION);
 	struct request *r = request_new(&parser, route, VIEW("sp-key"), &limits, &failure);
 	free(route);

@@ -13,14 +13,14 @@
 static struct route r;
 
 static void
-find(const char *method, const char *target, bool anthropic)
+find(const char *method, const char *target, enum api hint)
 {
 	const char *q = strchr(target, '?');
 	struct view path = {.p = target, .len = q == NULL ? strlen(target) : (size_t)(q - target)};
 	struct view query = {0};
 	if (q != NULL)
 		query = view_of(q + 1);
-	route_find(view_of(method), path, query, anthropic, &r);
+	route_find(view_of(method), path, query, hint, &r);
 }
 
 static void
@@ -36,34 +36,41 @@ test_operations(void **state)
 	(void)state;
 	static const struct {
 		const char *method, *path;
-		bool anthropic;
+		enum api hint;
 		enum operation op;
 		enum api dialect;
 	} rows[] = {
-	    {"POST", "/v1/chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
-	    {"POST", "/chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
-	    {"POST", "/v1/chat/completions/", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
-	    {"POST", "//v1//chat/completions", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
-	    {"POST", "/v1/chat/completions?api-version=1", false, OP_OPENAI_CHAT, DIALECT_OPENAI},
-	    {"POST", "/v1/responses", false, OP_OPENAI_RESPONSES, DIALECT_OPENAI},
-	    {"POST", "/v1/embeddings", false, OP_OPENAI_EMBEDDINGS, DIALECT_OPENAI},
-	    {"GET", "/v1/models", false, OP_OPENAI_MODELS, DIALECT_OPENAI},
-	    {"GET", "/models", false, OP_OPENAI_MODELS, DIALECT_OPENAI},
-	    {"GET", "/v1/models/gpt-5", false, OP_OPENAI_MODEL, DIALECT_OPENAI},
-	    {"GET", "/v1/models", true, OP_ANTHROPIC_MODELS, DIALECT_ANTHROPIC},
-	    {"POST", "/v1/messages", true, OP_ANTHROPIC_MESSAGES, DIALECT_ANTHROPIC},
-	    {"POST", "/messages?beta=true", false, OP_ANTHROPIC_MESSAGES, DIALECT_ANTHROPIC},
-	    {"POST", "/v1/messages/count_tokens", true, OP_ANTHROPIC_COUNT_TOKENS,
+	    {"POST", "/v1/chat/completions", DIALECT_OPENAI, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/chat/completions", DIALECT_OPENAI, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/v1/chat/completions/", DIALECT_OPENAI, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "//v1//chat/completions", DIALECT_OPENAI, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/v1/chat/completions?api-version=1", DIALECT_OPENAI, OP_OPENAI_CHAT,
+		DIALECT_OPENAI},
+	    {"POST", "/v1/responses", DIALECT_OPENAI, OP_OPENAI_RESPONSES, DIALECT_OPENAI},
+	    {"POST", "/v1/embeddings", DIALECT_OPENAI, OP_OPENAI_EMBEDDINGS, DIALECT_OPENAI},
+	    {"GET", "/v1/models", DIALECT_OPENAI, OP_OPENAI_MODELS, DIALECT_OPENAI},
+	    {"GET", "/models", DIALECT_OPENAI, OP_OPENAI_MODELS, DIALECT_OPENAI},
+	    {"GET", "/v1/models/gpt-5", DIALECT_OPENAI, OP_OPENAI_MODEL, DIALECT_OPENAI},
+	    {"GET", "/v1/models", DIALECT_ANTHROPIC, OP_ANTHROPIC_MODELS, DIALECT_ANTHROPIC},
+	    {"GET", "/v1/models", DIALECT_GOOGLE, OP_GOOGLE_MODELS, DIALECT_GOOGLE},
+	    {"GET", "/v1/models/gemini-x", DIALECT_GOOGLE, OP_GOOGLE_MODEL, DIALECT_GOOGLE},
+	    {"GET", "/openai/v1/models", DIALECT_GOOGLE, OP_OPENAI_MODELS, DIALECT_OPENAI},
+	    {"GET", "/openai/v1/models", DIALECT_ANTHROPIC, OP_OPENAI_MODELS, DIALECT_OPENAI},
+	    {"POST", "/v1/chat/completions", DIALECT_GOOGLE, OP_OPENAI_CHAT, DIALECT_OPENAI},
+	    {"POST", "/v1/messages", DIALECT_ANTHROPIC, OP_ANTHROPIC_MESSAGES, DIALECT_ANTHROPIC},
+	    {"POST", "/messages?beta=true", DIALECT_OPENAI, OP_ANTHROPIC_MESSAGES,
 		DIALECT_ANTHROPIC},
-	    {"POST", "/model/m/converse", false, OP_BEDROCK_CONVERSE, DIALECT_BEDROCK},
-	    {"POST", "/model/m/converse-stream", false, OP_BEDROCK_CONVERSE_STREAM,
+	    {"POST", "/v1/messages/count_tokens", DIALECT_ANTHROPIC, OP_ANTHROPIC_COUNT_TOKENS,
+		DIALECT_ANTHROPIC},
+	    {"POST", "/model/m/converse", DIALECT_OPENAI, OP_BEDROCK_CONVERSE, DIALECT_BEDROCK},
+	    {"POST", "/model/m/converse-stream", DIALECT_OPENAI, OP_BEDROCK_CONVERSE_STREAM,
 		DIALECT_BEDROCK},
-	    {"POST", "/model/m/invoke", false, OP_BEDROCK_INVOKE, DIALECT_BEDROCK},
-	    {"POST", "/model/m/invoke-with-response-stream", false, OP_BEDROCK_INVOKE_STREAM,
-		DIALECT_BEDROCK},
+	    {"POST", "/model/m/invoke", DIALECT_OPENAI, OP_BEDROCK_INVOKE, DIALECT_BEDROCK},
+	    {"POST", "/model/m/invoke-with-response-stream", DIALECT_OPENAI,
+		OP_BEDROCK_INVOKE_STREAM, DIALECT_BEDROCK},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		find(rows[i].method, rows[i].path, rows[i].anthropic);
+		find(rows[i].method, rows[i].path, rows[i].hint);
 		if (r.kind != ROUTE_OPERATION)
 			fail_msg("%s %s: not routed", rows[i].method, rows[i].path);
 		assert_int_equal(r.op, rows[i].op);
@@ -104,15 +111,16 @@ test_refused(void **state)
 	    {"DELETE", "/v1/models/gpt-5", 405},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		find(rows[i].method, rows[i].path, false);
+		find(rows[i].method, rows[i].path, DIALECT_OPENAI);
 		if (r.kind != ROUTE_FAILED || r.failure.status != rows[i].status)
 			fail_msg("%s %s: kind %d, status %u", rows[i].method, rows[i].path, r.kind,
 			    r.failure.status);
 		assert_true(r.failure.message.len > 0);
 	}
-	find("GET", "/v1/chat/completions", false);
+	find("GET", "/v1/chat/completions", DIALECT_OPENAI);
 	assert_string_equal(r.failure.allow, "POST, OPTIONS");
-	find("GET", "/v1/models/claude", true); // the Anthropic API has no such operation here
+	find("GET", "/v1/models/claude",
+	    DIALECT_ANTHROPIC); // the Anthropic API has no such operation here
 	assert_int_equal(r.failure.status, 404);
 	assert_int_equal(r.dialect, DIALECT_ANTHROPIC);
 }
@@ -121,7 +129,7 @@ static void
 test_routes_are_named(void **state)
 {
 	(void)state;
-	find("POST", "/nothing", false);
+	find("POST", "/nothing", DIALECT_OPENAI);
 	char text[1024] = "";
 	memcpy(text, r.failure.message.p, MIN(r.failure.message.len, sizeof(text) - 1));
 	static const char *const all[] = {"/v1/chat/completions", "/v1/responses", "/v1/embeddings",
@@ -135,9 +143,9 @@ static void
 test_bedrock_ids(void **state)
 {
 	(void)state;
-	find("POST", "/model/anthropic.claude-3-v1%3A0/converse", false);
+	find("POST", "/model/anthropic.claude-3-v1%3A0/converse", DIALECT_OPENAI);
 	expect_model("anthropic.claude-3-v1:0");
-	find("POST", "/model/anthropic.claude-3-v1:0/invoke", false);
+	find("POST", "/model/anthropic.claude-3-v1:0/invoke", DIALECT_OPENAI);
 	expect_model("anthropic.claude-3-v1:0");
 	static const char arn[] =
 	    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.x";
@@ -153,7 +161,7 @@ test_bedrock_ids(void **state)
 	expect_model(arn);
 	assert_true(r.stream);
 	// An encoded slash never splits a path: this is an id, not another operation.
-	find("POST", "/model/x%2Fconverse/invoke", false);
+	find("POST", "/model/x%2Fconverse/invoke", DIALECT_OPENAI);
 	expect_model("x/converse");
 	assert_int_equal(r.op, OP_BEDROCK_INVOKE);
 }
@@ -167,12 +175,12 @@ test_model_too_long(void **state)
 	memcpy(path, "/model/", 7);
 	static const char tail[] = "/invoke";
 	memcpy(path + 7 + ROUTE_MODEL_MAX, tail, sizeof(tail));
-	find("POST", path, false);
+	find("POST", path, DIALECT_OPENAI);
 	assert_int_equal(r.kind, ROUTE_OPERATION);
 	assert_int_equal(r.model_len, ROUTE_MODEL_MAX);
 	path[7 + ROUTE_MODEL_MAX] = 'a';
 	memcpy(path + 8 + ROUTE_MODEL_MAX, tail, sizeof(tail));
-	find("POST", path, false);
+	find("POST", path, DIALECT_OPENAI);
 	assert_int_equal(r.kind, ROUTE_FAILED);
 	assert_int_equal(r.failure.status, 400);
 }
@@ -181,21 +189,21 @@ static void
 test_parameters(void **state)
 {
 	(void)state;
-	find("GET", "/v1/models?limit=20&after_id=a%2Db&x=y&before_id=", true);
+	find("GET", "/v1/models?limit=20&after_id=a%2Db&x=y&before_id=", DIALECT_ANTHROPIC);
 	assert_int_equal(r.param_count, 3);
 	assert_int_equal(r.param[0].id, PARAM_LIMIT);
 	assert_true(view_eq_str(r.param[0].value, "20"));
 	assert_int_equal(r.param[1].id, PARAM_AFTER_ID);
 	assert_true(view_eq_str(r.param[1].value, "a-b"));
-	find("POST", "/v1/messages?beta=true&limit=3", true);
+	find("POST", "/v1/messages?beta=true&limit=3", DIALECT_ANTHROPIC);
 	assert_int_equal(r.param_count, 1);
-	find("POST", "/v1/chat/completions?beta=true", false);
+	find("POST", "/v1/chat/completions?beta=true", DIALECT_OPENAI);
 	assert_int_equal(r.param_count, 0);
-	find("POST", "/v1/messages?beta=true&beta=false", true);
+	find("POST", "/v1/messages?beta=true&beta=false", DIALECT_ANTHROPIC);
 	assert_int_equal(r.kind, ROUTE_FAILED);
-	find("POST", "/v1/messages?&&=&beta&beta=1%0a", true);
+	find("POST", "/v1/messages?&&=&beta&beta=1%0a", DIALECT_ANTHROPIC);
 	assert_int_equal(r.kind, ROUTE_FAILED);
-	find("POST", "/v1/messages?", true);
+	find("POST", "/v1/messages?", DIALECT_ANTHROPIC);
 	assert_int_equal(r.kind, ROUTE_OPERATION);
 }
 
@@ -203,19 +211,19 @@ static void
 test_options_and_health(void **state)
 {
 	(void)state;
-	find("OPTIONS", "/v1/messages", false);
+	find("OPTIONS", "/v1/messages", DIALECT_OPENAI);
 	assert_int_equal(r.kind, ROUTE_OPTIONS);
 	assert_string_equal(r.allow, "POST, OPTIONS");
-	find("OPTIONS", "/nothing", false);
+	find("OPTIONS", "/nothing", DIALECT_OPENAI);
 	assert_int_equal(r.kind, ROUTE_FAILED);
-	find("GET", "/healthz", false);
+	find("GET", "/healthz", DIALECT_OPENAI);
 	assert_int_equal(r.kind, ROUTE_HEALTH);
 }
 
 static void
 expect(const char *method, const char *target, enum operation op, enum api api, const char *model)
 {
-	find(method, target, false);
+	find(method, target, DIALECT_OPENAI);
 	if (r.kind != ROUTE_OPERATION || r.op != op || r.dialect != api)
 		fail_msg(
 		    "%s: kind %d op %d api %d", target, (int)r.kind, (int)r.op, (int)r.dialect);
@@ -235,7 +243,7 @@ test_google(void **state)
 	expect("POST", "/v1beta/models/gemini-3:streamGenerateContent?alt=sse",
 	    OP_STREAM_GENERATE_CONTENT, g, "gemini-3");
 	assert_true(r.stream);
-	find("POST", "/v1beta/models/gemini-3:streamGenerateContent", false);
+	find("POST", "/v1beta/models/gemini-3:streamGenerateContent", DIALECT_OPENAI);
 	assert_string_equal(r.failure.code, "invalid_query");
 	expect("POST", "/v1/models/m:countTokens?key=sp-1", OP_GOOGLE_COUNT_TOKENS, g, "m");
 	assert_int_equal(r.param_count, 0); // a key never goes upstream
@@ -251,13 +259,13 @@ test_google(void **state)
 	expect("POST", PROJECT "anthropic/models/count-tokens:rawPredict", OP_RAW_PREDICT_COUNT, a,
 	    "vertex/");
 	assert_false(r.model_in_path);
-	find("POST", "/v1" PROJECT "meta/models/m:rawPredict", false);
+	find("POST", "/v1" PROJECT "meta/models/m:rawPredict", DIALECT_OPENAI);
 	assert_int_equal(r.failure.status, 404);
-	find("POST", "/v1" PROJECT "google/models/m:rawPredict", false);
+	find("POST", "/v1" PROJECT "google/models/m:rawPredict", DIALECT_OPENAI);
 	assert_int_equal(r.failure.status, 404);
-	find("POST", "/v1beta/models/m:delete", false);
+	find("POST", "/v1beta/models/m:delete", DIALECT_OPENAI);
 	assert_int_equal(r.kind, ROUTE_FAILED);
-	find("GET", "/v1beta/models/m:generateContent", false);
+	find("GET", "/v1beta/models/m:generateContent", DIALECT_OPENAI);
 	assert_int_equal(r.failure.status, 405);
 }
 
@@ -286,7 +294,7 @@ test_prefixes(void **state)
 	    "/bedrock/v1/chat/completions", "/gemini/model/m/converse", "/azure/model/m/converse",
 	    "/openai/deployments/x", "/vertex/v1beta/models/m:batchEmbedContents", "/openai"};
 	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
-		find("POST", none[i], false);
+		find("POST", none[i], DIALECT_OPENAI);
 		assert_int_equal(r.kind, ROUTE_FAILED);
 		assert_int_equal(r.failure.status, 404);
 	}
