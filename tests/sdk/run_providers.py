@@ -67,7 +67,11 @@ def check_anthropic(c, s):
                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "x", "content": "y"}]}]))
     s.sim.world.order("anthropic", "529")
     expect(anthropic.APIStatusError, "anthropic: 529",
-           lambda: c.messages.create(model="claude-haiku-4-5", max_tokens=5, messages=HI))
+           lambda: c.messages.create(model="anthropic/claude-haiku-4-5", max_tokens=5, messages=HI))
+    with case("anthropic: 529, and another credential of the key has the model: it answers"):
+        s.sim.world.order("anthropic", "529")
+        r = c.messages.create(model="claude-haiku-4-5", max_tokens=5, messages=HI)
+        assert r.content[0].text == "You said: hi" and "bedrock" in s.sim.world.requests[-1].host, s.sim.world.requests[-1].host
     s.sim.world.order("anthropic", "stream-error")
     cut("anthropic: an error in the stream raises",
         lambda: c.messages.create(model="claude-haiku-4-5", max_tokens=5, messages=HI, stream=True))
