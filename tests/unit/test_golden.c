@@ -1,8 +1,9 @@
-// links: dialect
+// links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // Runs every case under tests/golden/<pair>/: request in and upstream body out, answer or
-// stream in and the client's out, compared byte by byte. A stream is fed whole and cut at
-// every byte. GOLDEN_PRINT=1 prints what came out (to write a case, not to judge it).
+// stream in and the client's out, compared byte by byte. A stream goes through the gateway's
+// reader as the provider sends it, SSE or event stream, cut at every byte. GOLDEN_PRINT=1 prints
+// what came out (to write a case, not to judge it).
 //
 // A case is a text of sections, each begun by a line "== name":
 //   options  words: stream strict thinking=budget|adaptive|always|gemini_budget|gemini_level
@@ -26,6 +27,8 @@
 
 #include "common/sse.h"
 #include "dialect/dialect.h"
+#include "gatewayd/translate.h"
+#include "gatewayd/worker.h"
 
 #define CASES_MAX 512
 #define TEXT_MAX  ((size_t)4 << 20)
@@ -192,51 +195,80 @@ same(const char *what, struct view got, const char *want)
 
 // --- one case --------------------------------------------------------------------------
 
-static void
-feed(struct dialect *d, struct sse_parser *s, const char *p, size_t len, struct buf *out)
+// Bedrock sends its events in frames of its own.
+static bool
+framed(enum dialect_pair pair)
 {
-	for (size_t at = 0, used; at < len; at += used) {
-		if (sse_feed(s, p + at, len - at, &used) != SSE_EVENT)
-			return;
-		struct view name = s->event.name;
-		bool error = name.len != 0 && name.p[0] == '!';
-		if (error)
-			name = (struct view){name.p + 1, name.len - 1};
-		if (s->event.has_data)
-			(void)dialect_event(d, name, s->event.data, error, out);
-	}
+	return pair == DIALECT_CHAT_CONVERSE || pair == DIALECT_MESSAGES_INVOKE;
 }
 
-// The whole stream in two pieces; how it ended is appended as a line.
 static void
-run_stream(const struct golden *g, const char *events, size_t cut, const char *want, bool print)
+put_frame(struct buf *wire, struct view name, struct view data)
 {
-	struct buf body, out;
-	struct dialect_fault f;
+	bool error = name.len != 0 && name.p[0] == '!';
+	size_t room = data.len + 512;
+	struct eventstream_out o;
+	eventstream_begin(&o, buf_reserve(wire, room), room);
+	eventstream_put_string(&o, ":message-type", error ? VIEW("exception") : VIEW("event"));
+	eventstream_put_string(&o, error ? ":exception-type" : ":event-type",
+	    error ? (struct view){name.p + 1, name.len - 1} : name);
+	eventstream_put_string(&o, ":content-type", VIEW("application/json"));
+	size_t n = eventstream_end(&o, data);
+	assert_int_not_equal(n, 0);
+	wire->len += n;
+}
+
+// What the provider sends for the events of a case.
+static void
+put_wire(enum dialect_pair pair, const char *events, struct buf *wire)
+{
 	struct sse_parser s;
-	size_t len = strlen(events);
-	buf_init(&body, TEXT_MAX);
-	buf_init(&out, TEXT_MAX);
+	struct view in = view_of(events);
+	size_t used;
+	if (!framed(pair)) {
+		buf_str(wire, events);
+		return;
+	}
 	sse_init(&s, 0);
-	struct dialect *d = dialect_new(&g->r, &body, &f);
-	assert_non_null(d);
-	feed(d, &s, events, cut, &out);
-	feed(d, &s, events + cut, len - cut, &out);
-	if (sse_eof(&s) == SSE_EVENT && s.event.has_data)
-		(void)dialect_event(d, s.event.name, s.event.data, false, &out);
-	enum dialect_end end = dialect_finish(d, &out);
-	while (out.len != 0 && out.p[out.len - 1] == '\n')
-		out.len--;
-	if (end == DIALECT_OPEN)
-		buf_str(&out, out.len == 0 ? "open" : "\nopen");
-	if (end == DIALECT_FAILED)
-		buf_fmt(&out, "%sfailed %s", out.len == 0 ? "" : "\n", dialect_failure(d)->type);
-	if (print || getenv("GOLDEN_PRINT") == NULL)
-		same("stream", buf_done(&out), want);
-	dialect_free(d);
+	while (sse_feed(&s, in.p, in.len, &used) == SSE_EVENT) {
+		if (s.event.has_data)
+			put_frame(wire, s.event.name, s.event.data);
+		in = (struct view){in.p + used, in.len - used};
+	}
 	sse_free(&s);
-	buf_free(&body);
-	buf_free(&out);
+}
+
+// The whole stream in two pieces, or byte by byte; how it ended is appended as a line.
+static void
+run_stream(const struct golden *g, struct view wire, size_t cut, const char *want, bool print)
+{
+	struct worker w = {0};
+	struct facts facts;
+	struct dialect_fault f;
+	struct translation *t = calloc(1, sizeof(*t));
+	t->w = &w;
+	buf_init(&t->body, TEXT_MAX);
+	buf_init(&t->out, TEXT_MAX);
+	facts_init(&facts);
+	t->d = dialect_new(&g->r, &t->body, &f);
+	assert_non_null(t->d);
+	translate_stream(t, !framed(g->r.pair), &facts);
+	for (size_t at = 0, n; at < wire.len; at += n) {
+		n = cut > wire.len ? 1 : at < cut ? cut : wire.len - at;
+		assert_true(translate_feed(t, (struct view){wire.p + at, n}));
+	}
+	enum dialect_end end = translate_finish(t);
+	struct buf *out = &t->out;
+	while (out->len != 0 && out->p[out->len - 1] == '\n')
+		out->len--;
+	if (end == DIALECT_OPEN)
+		buf_str(out, out->len == 0 ? "open" : "\nopen");
+	if (end == DIALECT_FAILED)
+		buf_fmt(out, "%sfailed %s", out->len == 0 ? "" : "\n", dialect_failure(t->d)->type);
+	if (print || getenv("GOLDEN_PRINT") == NULL)
+		same("stream", buf_done(out), want);
+	facts_free(&facts);
+	translate_end(&t);
 }
 
 static void
@@ -312,8 +344,13 @@ run_case(void **state)
 	if (events != NULL) {
 		char *full = calloc(1, strlen(events) + 3); // its last event ends, too
 		snprintf(full, strlen(events) + 3, "%s\n\n", events);
-		for (size_t cut = 0; cut <= strlen(full); cut++)
-			run_stream(&g, full, cut, stream == NULL ? "" : stream, cut == 0);
+		struct buf wire;
+		buf_init(&wire, TEXT_MAX);
+		put_wire(g.r.pair, full, &wire);
+		for (size_t cut = 0; cut <= wire.len + 1; cut++)
+			run_stream(
+			    &g, buf_done(&wire), cut, stream == NULL ? "" : stream, cut == 0);
+		buf_free(&wire);
 		free(full);
 	}
 	dialect_free(d);
