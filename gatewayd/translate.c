@@ -272,23 +272,24 @@ translate_state(const struct translation *t)
 }
 
 // Several servers leave out the last empty line: a whole event is accepted without it.
-static void
+// false: half an event is left.
+static bool
 last_event(struct translation *t)
 {
 	if (sse_eof(&t->in.sse) != SSE_EVENT)
-		return;
+		return true;
 	const struct sse_event *e = &t->in.sse.event;
-	if (e->complete || jv_check(e->data, NULL) == JV_OK)
+	bool whole = e->complete || (e->has_data && jv_check(e->data, NULL) == JV_OK);
+	if (whole)
 		on_sse(t);
+	return whole || !e->has_data;
 }
 
 enum dialect_end
 translate_finish(struct translation *t)
 {
 	set_scope(t);
-	bool clean = t->sse || eventstream_clean(&t->in.es);
-	if (t->sse)
-		last_event(t);
+	bool clean = t->sse ? last_event(t) : eventstream_clean(&t->in.es);
 	if (t->end == DIALECT_OPEN && clean)
 		t->end = dialect_finish(t->d, &t->out);
 	return t->end;
