@@ -9,7 +9,7 @@ faults=$(
 	done
 	sed -n 's/^| [0-9]* | .* | \(.*\) |$/\1/p' $page | grep -oE '`[^`]+`' | tr -d '`' | sort -u | while read -r ref; do
 		case $ref in
-		golden/* | regress/* | attack/* | sdk/*) [ -e "tests/$ref" ] || echo "no tests/$ref" ;;
+		golden/* | unit/*.c | regress/* | attack/* | sdk/*) [ -e "tests/$ref" ] || echo "no tests/$ref" ;;
 		unit/*:*)
 			file=tests/${ref%%:*}.c
 			grep -qE "^${ref##*:}\(|unit_test[a-z_]*\(${ref##*:}[,)]|\<${ref##*:}\>" "$file" 2>/dev/null || echo "no $ref"

@@ -5,6 +5,7 @@ cut it, as two HTTP chunks and as two TLS records at any place of head, chunk si
 status, headers, bytes and end every time, and the audit trail the same tokens."""
 
 import base64
+import bisect
 import collections
 import json
 import os
@@ -33,9 +34,14 @@ PROVIDERS = {
     "anthropic": ("PROVIDER_ANTHROPIC", "AUTH_API_KEY", "sk-ant-api03-" + "a1B2" * 20, {}),
     "bedrock": ("PROVIDER_BEDROCK", "AUTH_BEARER", "ABSK" + base64.b64encode(b"BedrockAPIKey-x:" + b"a1B2" * 12).decode(),
                 {"region": "us-east-1"}),
+    "gemini": ("PROVIDER_GEMINI", "AUTH_GOOGLE_API_KEY", "AIza" + "Sy0aB1c" * 5, {}),
 }
 # Headers that differ from answer to answer by their nature.
 OWN = {"date", "x-request-id", "request-id", "x-sallyport-request-id", "x-sallyport-attempts", "x-amzn-requestid", "x-sallyport-receipt"}
+
+
+# What a translation takes from its own request: the time, and ids made of the request's.
+OF_REQUEST = re.compile(rb'"created":\d+|chatcmpl-[0-9a-f-]{36}|call_[0-9a-f-]{36}|"request_id":"[0-9a-f-]{36}"')
 
 
 # --- the provider ------------------------------------------------------------------------------------------------
@@ -91,6 +97,8 @@ def look(c):
     status, headers = c.read_head()
     seen = tuple(sorted((k, v) for k, v in headers.items() if k not in OWN))
     data = []
+    if "chunked" not in headers.get("transfer-encoding", ""):
+        return status, seen, c._take(int(headers.get("content-length", 0))), "whole"
     try:
         while True:
             d = c.chunk()
@@ -117,10 +125,12 @@ class Asker(threading.Thread):
                     how, at = self.todo.popleft()
                 except IndexError:
                     break
-                client = client or Client(self.port, 20)
+                client = client or Client(self.port, 10)
                 body = self.fixture.request("cut:%s:%s:%d:" % (self.fixture.name, how, at))
                 client.send(head(self.key, len(body), self.fixture.path) + body)
                 got = look(client)
+                if not self.fixture.native:
+                    got = (got[0], got[1], OF_REQUEST.sub(b"OWN", got[2]), got[3])
                 self.out.append((how, at, got))
                 if got[3] == "cut":
                     client.sock.close()
@@ -136,7 +146,7 @@ def differences(port, key, fixture):
     for t in threads:
         t.start()
     for t in threads:
-        t.join(120)
+        t.join(60)
     errors = [t.error for t in threads if t.error]
     assert not errors, repr(errors[0])
     assert len(out) == len(places(fixture)), len(out)
@@ -148,29 +158,32 @@ def one(a, keys, fixture):
     with case("%s: the same for the client wherever the stream is cut" % fixture.name):
         want, wrong = differences(a.port, keys[fixture.provider], fixture)
         tap.note("%s: %d ways to cut, %d bytes for the client" % (fixture.name, len(places(fixture)), len(want[2])))
+        if os.environ.get("CUTS_PRINT"):
+            tap.note(repr(want))
         assert want[0] == 200, want
         fixture.check(want)
         assert not wrong, "%d differ, first %r: %r, not %r" % (len(wrong), wrong[0][:2], wrong[0][2], want)
 
 
 def tokens(a, since):
+    """`since`: the records before each fixture, in turn."""
     with case("the audit trail has the same tokens, status and result for each way to cut"):
         total = sum(len(places(f)) for f in FIXTURES)
         end = time.monotonic() + 15
         while True:
-            records = a.audit(since)
-            done = [r for r in records if field(r, "event") == "key.complete"]
+            done = [r for r in a.audit(since[0]) if field(r, "event") == "key.complete"]
             if len(done) >= total or time.monotonic() > end:
                 break
             time.sleep(0.3)
         assert len(done) == total, (len(done), total)
-        model = {r["seq"]: field(r, "model") for r in records if field(r, "event") == "key.intent"}
-        seen = {f.name: collections.Counter() for f in FIXTURES}
+        seen = [collections.Counter() for _ in FIXTURES]
         for r in done:
-            seen[model[r["ref_seq"]]][tuple(field(r, k) for k in ("tokens_in", "tokens_out", "upstream_status", "result", "error_code"))] += 1
-        for f in FIXTURES:
-            tap.note("%s: %s" % (f.name, dict(seen[f.name])))
-            assert len(seen[f.name]) == 1, (f.name, seen[f.name])
+            which = bisect.bisect_left(since, r["ref_seq"]) - 1
+            seen[which][tuple(field(r, k) for k in ("tokens_in", "tokens_out", "upstream_status", "result", "error_code"))] += 1
+        for f, counts in zip(FIXTURES, seen):
+            tap.note("%s: %s" % (f.name, dict(counts)))
+        for f, counts in zip(FIXTURES, seen):
+            assert len(counts) == 1, (f.name, counts)
 
 
 def main():
@@ -184,8 +197,9 @@ def main():
             for name, (provider, auth, secret, more) in PROVIDERS.items():
                 a.put(name, secret, port, provider=NUM[provider], auth=NUM[auth], **more)
                 keys[name] = a.issue(name, [name])
-            since = a.mark()
+            since = []
             for fixture in FIXTURES:
+                since.append(a.mark())
                 one(a, keys, fixture)
             tokens(a, since)
         finally:

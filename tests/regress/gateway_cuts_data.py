@@ -12,20 +12,25 @@ EVENT_STREAM = "application/vnd.amazon.eventstream"
 
 class Fixture:
     """`pieces` are the provider's own writes; `native` tells that the client gets the same bytes, and
-    `tail` behind them (the gateway ends an event that the provider left open); `end` is how the answer ends."""
+    `tail` behind them (the gateway ends an event that the provider left open); `end` is how the answer ends, `says` a word of the error in it."""
 
-    def __init__(self, name, provider, path, body, content_type, pieces, native=True, end="whole", tail=b""):
+    def __init__(self, name, provider, path, body, content_type, pieces, native=True, end="whole", tail=b"", says=None):
         self.name, self.provider, self.path, self.body, self.content_type = name, provider, path, body, content_type
-        self.pieces, self.native, self.end, self.tail = pieces, native, end, tail
+        self.pieces, self.native, self.end, self.tail, self.says = pieces, native, end, tail, says
 
     def request(self, mark):
         return json.dumps(self.body).replace("MARK", mark).encode()
 
     def check(self, got):
         assert got[3] == self.end, got
-        assert dict(got[1])["content-type"].startswith(self.content_type), got[1]
+        assert dict(got[1])["content-type"].startswith(self.content_type if self.native else SSE), got[1]
         if self.native:
             assert got[2] == b"".join(self.pieces) + self.tail, got[2]
+        elif self.says or self.end == "cut":
+            assert (self.says or b"stream_truncated") in got[2] and b'"error"' in got[2], got[2]
+            assert b"[DONE]" not in got[2] and b"message_stop" not in got[2], got[2]
+        else:
+            assert got[2].endswith(DONE if b"chat.completion" in got[2] else b'{"type":"message_stop"}\n\n'), got[2]
 
 
 def dumps(o):
@@ -105,6 +110,22 @@ CONVERSE = [
 INVOKE = [invoked(o) for o in (START, MESSAGES[3], MESSAGES[5], MESSAGES[6])]
 THROTTLED = CONVERSE[:2] + [message("throttlingException", {"message": "Too many tokens"}, "exception")]
 
+# --- Gemini ------------------------------------------------------------------------------------------------------
+
+
+def candidate(parts, finish=None, **more):
+    c = {"content": {"role": "model", "parts": parts}}
+    if finish:
+        c["finishReason"] = finish
+    return data(dict({"candidates": [c]}, **more), b"\r\n")
+
+
+GEMINI = [
+    candidate([{"text": "hm", "thought": True}], responseId="r1"), candidate([{"text": "\u00e9\U0001f600"}]),
+    candidate([{"functionCall": {"name": "f", "args": {"a": 1.50}}, "thoughtSignature": "sg"}], "STOP", usageMetadata={
+        "promptTokenCount": 8, "candidatesTokenCount": 3, "thoughtsTokenCount": 2, "totalTokenCount": 13}),
+]
+
 SAY = [{"role": "user", "content": "MARK"}]
 SAY_PARTS = [{"role": "user", "content": [{"text": "MARK"}]}]
 CHAT_PATH, MESSAGES_PATH = "/v1/chat/completions", "/v1/messages"
@@ -125,10 +146,35 @@ def bedrock(name, path, pieces, **more):
     return Fixture(name, "bedrock", "/model/%s/%s" % (name, path), body, EVENT_STREAM, pieces, **more)
 
 
+def gemini(name, pieces, **more):
+    return Fixture(name, "gemini", "/v1beta/models/%s:streamGenerateContent?alt=sse" % name,
+                   {"contents": [{"role": "user", "parts": [{"text": "MARK"}]}]}, SSE, pieces, **more)
+
+
+MODELS = {"anthropic": "claude-sonnet-4-5", "bedrock": "claude-sonnet-4-5", "gemini": "gemini-2.5-flash"}
+
+
+def translated(name, provider, content_type, pieces, path=CHAT_PATH, **more):
+    """An OpenAI or Anthropic client whose model is another provider's: the client sees SSE of its own kind."""
+    body = {"model": "%s/%s" % (provider, MODELS[provider]), "stream": True, "messages": SAY, "max_tokens": 9}
+    if path == CHAT_PATH:
+        body["stream_options"] = {"include_usage": True}
+        body["tools"] = [{"type": "function", "function": {"name": "f"}}]
+    return Fixture(name, provider, path, body, content_type, pieces, native=False, **more)
+
+
 FIXTURES = [
     openai("chat", CHAT), openai("chat-odd", ODD, tail=b"\n\n"), openai("responses", RESPONSES, "/v1/responses"),
     openai("chat-unfinished", CHAT[:3], native=False, end="cut"),
     anthropic("messages", MESSAGES), anthropic("messages-error", OVERLOADED),
     bedrock("converse", "converse-stream", CONVERSE), bedrock("converse-throttled", "converse-stream", THROTTLED),
-    bedrock("invoke", "invoke-with-response-stream", INVOKE),
+    bedrock("invoke", "invoke-with-response-stream", INVOKE), gemini("generate", GEMINI),
+    translated("chat-messages", "anthropic", SSE, [named(e) for e in MESSAGES]),
+    translated("chat-messages-error", "anthropic", SSE, [named(e) for e in OVERLOADED], says=b"Overloaded"),
+    translated("chat-messages-cut", "anthropic", SSE, [named(e) for e in MESSAGES[:4]], end="cut"),
+    translated("chat-converse", "bedrock", EVENT_STREAM, CONVERSE),
+    translated("chat-converse-throttled", "bedrock", EVENT_STREAM, THROTTLED, says=b"Too many tokens"),
+    translated("chat-generate", "gemini", SSE, GEMINI), translated("chat-generate-cut", "gemini", SSE, GEMINI[:2], end="cut"),
+    translated("messages-invoke", "bedrock", EVENT_STREAM, INVOKE, MESSAGES_PATH),
+    translated("messages-throttled", "bedrock", EVENT_STREAM, INVOKE[:2] + THROTTLED[2:], MESSAGES_PATH, says=b"Too many tokens"),
 ]
