@@ -205,6 +205,9 @@ def _config(ask, body):
     form = (body.get("outputConfig") or {}).get("textFormat")
     if form is not None:
         ask.schema = json.loads(form["structure"]["jsonSchema"]["schema"])
+    own = (extra.get("output_config") or {}).get("format")     # Claude's own way of saying it
+    if own is not None:
+        ask.schema = own["schema"]
 
 
 STOP = {"end": "end_turn", "calls": "tool_use", "length": "max_tokens"}

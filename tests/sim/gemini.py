@@ -100,7 +100,7 @@ def _part(world, ask, p, role, model, first_call, calls):
         if not isinstance(v.get("response"), dict):
             raise bad("function_response.response must be a Struct")
         r = v["response"]
-        ask.results.append(str(r.get("output", r.get("result", json.dumps(r)))))
+        ask.results.append(str(r.get("output", r.get("result", r.get("content", json.dumps(r))))))
         return v["name"]
     elif kind != "text" or role != "model":
         raise bad("%s is not valid in role %s" % (kind, role))
