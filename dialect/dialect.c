@@ -54,6 +54,7 @@ names_model(enum operation op)
 static const struct dialect_side *const sides[DIALECT_PAIR_COUNT] = {
     [DIALECT_CHAT_CONVERSE] = &dialect_side_chat_converse,
     [DIALECT_MODEL_IN_BODY] = &dialect_side_rename,
+    [DIALECT_VERSION_IN_BODY] = &dialect_side_version,
     [DIALECT_CHAT_GENERATE] = &dialect_side_chat_generate,
     [DIALECT_MESSAGES_INVOKE] = &dialect_side_messages_claude,
     [DIALECT_MESSAGES_RAW_PREDICT] = &dialect_side_messages_claude,

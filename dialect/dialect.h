@@ -35,6 +35,10 @@ enum dialect_pair {
 	// Same API; only the value of the body's "model" changes, the rest byte for byte. Such a
 	// session translates requests only: the caller passes answers and events natively.
 	DIALECT_MODEL_IN_BODY,
+	// The same for the body's "anthropic_version" at Bedrock: clients that write 2026-10-21,
+	// models that know bedrock-2023-05-31 only. What the newer version took away the older
+	// one ignores or has.
+	DIALECT_VERSION_IN_BODY,
 	DIALECT_PAIR_COUNT,
 };
 

@@ -43,6 +43,7 @@ extern const struct dialect_side dialect_side_messages_claude; // messages_claud
 extern const struct dialect_side dialect_side_count;	       // messages_claude.c
 extern const struct dialect_side dialect_side_embed;	       // embed.c
 extern const struct dialect_side dialect_side_rename;	       // rename.c
+extern const struct dialect_side dialect_side_version;	       // rename.c
 
 // false, filling *f: `return side_fault(f, "invalid_value", "messages[2].content", ...)`.
 bool side_fault(struct dialect_fault *f, const char *code, const char *param, const char *fmt, ...)

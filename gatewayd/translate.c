@@ -15,6 +15,8 @@
 #define BODY_MAX  (64U << 20) // no operation of the catalogue takes more
 #define EVENT_MAX ((size_t)8 << 20)
 
+#define NEWEST_VERSION "2026-10-21"
+
 static bool
 refuse(struct failure *f, unsigned status, const char *code, struct view message)
 {
@@ -119,10 +121,26 @@ begin(struct translation *t, enum dialect_pair pair, const struct request *r,
 		    VIEW("The gateway holds as many requests as it can; retry."));
 	t->counted = t->body.cap;
 	t->body_len = t->body.len;
-	t->native_answer = pair == DIALECT_MODEL_IN_BODY;
+	t->native_answer = pair == DIALECT_MODEL_IN_BODY || pair == DIALECT_VERSION_IN_BODY;
 	SHA256((const uint8_t *)t->body.p, t->body.len, t->sha256);
 	take_headers(t, r);
 	return true;
+}
+
+// Anthropic's SDK for Bedrock writes the newest version of its API into every body; Bedrock
+// takes that with its newest models only.
+static bool
+needs_older_version(const struct worker *w, const struct request *r, const struct plan_attempt *a)
+{
+	struct view body = {.p = (const char *)r->body, .len = r->body_len};
+	if ((r->op != OP_BEDROCK_INVOKE && r->op != OP_BEDROCK_INVOKE_STREAM) || body.len == 0 ||
+	    memmem(body.p, body.len, NEWEST_VERSION, strlen(NEWEST_VERSION)) == NULL ||
+	    jv_check(body, NULL) != JV_OK ||
+	    !jv_eq(jv_get(jv_root(body), "anthropic_version"), NEWEST_VERSION))
+		return false;
+	const struct catalog_model *m =
+	    catalog_find(w->catalogue.present, PROVIDER_BEDROCK, view_of(a->model));
+	return m != NULL && (m->flags & MODEL_CLAUDE) != 0 && (m->flags & MODEL_VERSION_2026) == 0;
 }
 
 bool
@@ -136,6 +154,8 @@ translate_begin(struct translation **t, struct worker *w, const struct request *
 	if (!dialect_pair_of(r->op, (enum provider)a->provider, a->operation, renamed, &pair))
 		return refuse(f, 400, "unsupported_operation",
 		    VIEW("The provider of this model cannot serve this kind of request."));
+	if (pair == DIALECT_NATIVE && needs_older_version(w, r, a))
+		pair = DIALECT_VERSION_IN_BODY;
 	if (pair == DIALECT_NATIVE)
 		return true;
 	struct translation *n = base_calloc(1, sizeof(*n));

@@ -42,7 +42,7 @@ async function chats(t, ask, client) {
   });
   await test(`${t.label}: thinking, two tools and back`, async () => {
     const asked = user("call twice please");
-    const r = await ask({ max_tokens: 3000, messages: asked, tools, thinking: { type: "enabled", budget_tokens: 1024 } });
+    const r = await ask({ max_tokens: 3000, messages: asked, tools, thinking: t.thinking ?? { type: "enabled", budget_tokens: 1024 } });
     assert.deepEqual(r.content.map((b) => b.type), ["thinking", "tool_use", "tool_use"]);
     assert.equal(r.stop_reason, "tool_use");
     const results = r.content.filter((b) => b.type === "tool_use").map((b) => ({ type: "tool_result", tool_use_id: b.id, content: "sunny" }));

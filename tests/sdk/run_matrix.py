@@ -83,17 +83,19 @@ def through(stack, tls):
     hosts = {"openai": "api.openai.com", "azure": "azure.com", "anthropic": "anthropic", "bedrock": "bedrock", "gemini": "generativelanguage"}
     chat = [("openai", "gpt-4o-mini", "openai/text-embedding-3-small"), ("azure", "azure/chat-dep", "azure/embed-dep"),
             ("anthropic", "anthropic/claude-haiku-4-5", None), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/amazon.titan-embed-text-v2:0"),
-            ("bedrock", "bedrock/nova-lite", None), ("gemini", "gemini/gemini-2.5-flash", "gemini/gemini-embedding-001"),
+            ("bedrock", "bedrock/nova-lite", "bedrock/cohere-embed-multilingual-v3"), ("gemini", "gemini/gemini-2.5-flash", "gemini/gemini-embedding-001"),
             ("gemini", "gemini/gemini-3-flash-preview", None)]
     openai = [target(m, base + "/v1", key, m, hosts[p], p + "/unheard-of-9", embed=e) for p, m, e in chat]
     claude = [target(m, base, key, m, hosts[p], u) for p, m, u in (
-        ("anthropic", "claude-haiku-4-5", "anthropic/claude-9"), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/anthropic.claude-9"))]
+        ("anthropic", "anthropic/claude-haiku-4-5", "anthropic/claude-9"), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/anthropic.claude-9"))]
     aws = target("bedrock", base, key, CLAUDE_AWS, "bedrock", "anthropic.claude-9", embed="amazon.titan-embed-text-v2:0", count=False)
     gemini = target("gemini", base, key, "gemini-2.5-flash", "generativelanguage", "gemini-9", embed="gemini-embedding-001")
+    newest = dict(aws, label="opus 5", model="us.anthropic.claude-opus-5", thinking={"type": "adaptive"})
     return {
-        "openai": openai, "anthropic": claude, "bedrock-sdk": [aws], "genai": [gemini],
+        "openai": openai, "anthropic": claude, "bedrock-sdk": [aws, newest], "genai": [gemini],
         "bedrock": [aws, dict(aws, label="bedrock by TLS", base=tls)],
-        "ai": [dict(t, api="openai") for t in openai] + [dict(openai[0], api="responses", label="openai responses", embed=None, simple=True)] +
+        "ai": [dict(t, api="openai", embed=None if "titan" in str(t["embed"]) else t["embed"]) for t in openai] +
+              [dict(openai[0], api="responses", label="openai responses", embed=None, simple=True)] +
               [dict(t, api="anthropic", base=t["base"] + "/v1") for t in claude] +
               [dict(gemini, api="google", base=base + "/v1beta"), dict(aws, api="bedrock")],
     }

@@ -15,7 +15,9 @@ from sim.aws import Fault, check_sigv4, only
 from sim.server import Answer, Refused
 
 CLAUDE = {"anthropic.claude-sonnet-4-5-20250929-v1:0": "claude-sonnet-4-5-20250929",
-          "anthropic.claude-haiku-4-5-20251001-v1:0": "claude-haiku-4-5-20251001", "anthropic.claude-opus-4-6-v1": "claude-opus-4-6"}
+          "anthropic.claude-haiku-4-5-20251001-v1:0": "claude-haiku-4-5-20251001", "anthropic.claude-opus-4-6-v1": "claude-opus-4-6",
+          "anthropic.claude-opus-5": "claude-opus-5"}
+NEWEST = {"anthropic.claude-opus-5"}    # these know 2026-10-21, too
 OTHER = {"amazon.nova-lite-v1:0"}
 COHERE = {"cohere.embed-multilingual-v3"}
 EMBED = {"amazon.titan-embed-text-v2:0"} | COHERE
@@ -290,7 +292,7 @@ def _invoke(world, request, body, model, stream):
                       headers=[("x-amzn-bedrock-input-token-count", "4")])
     if model not in CLAUDE:
         raise bad("this model is served by Converse here")
-    if body.get("anthropic_version") != "bedrock-2023-05-31":
+    if body.get("anthropic_version") not in ["bedrock-2023-05-31"] + ["2026-10-21"] * (model in NEWEST):
         raise bad("anthropic_version: Invalid API version")
     for beta in body.get("anthropic_beta") or []:
         if beta not in anthropic_api.BETAS:

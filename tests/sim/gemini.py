@@ -299,7 +299,7 @@ def vertex(world, request):
     if model not in CLAUDE or method not in ("rawPredict", "streamRawPredict"):
         raise error(404, "Publisher Model `%s` was not found." % request.path.rsplit(":", 1)[0])
     body = anthropic_api.parse(request)
-    if body.pop("anthropic_version", None) != "vertex-2023-10-16" or "model" in body:
+    if body.pop("anthropic_version", None) not in ("vertex-2023-10-16", "2026-10-21") or "model" in body:
         raise anthropic_api.bad("anthropic_version: 'vertex-2023-10-16' is required, and model is not permitted")
     if "anthropic-version" in request.names():
         raise anthropic_api.bad("anthropic-version is not a header here")

@@ -220,6 +220,20 @@ test_rename(void **state)
 	fixture_free(&x);
 }
 
+static void
+test_version(void **state)
+{
+	(void)state;
+	struct fixture x;
+	fixture_init(&x, DIALECT_VERSION_IN_BODY, "m");
+	same(&x,
+	    "{ 'anthropic\\u005fversion' : '2026-10-21','x':{'anthropic_version':1}, 'max':1.0}",
+	    "{ 'anthropic\\u005fversion' : 'bedrock-2023-05-31','x':{'anthropic_version':1}, "
+	    "'max':1.0}");
+	fixture_refused(&x, q("{'model':'m'}"), "invalid_value", "anthropic_version");
+	fixture_free(&x);
+}
+
 int
 main(void)
 {
@@ -228,6 +242,7 @@ main(void)
 	    cmocka_unit_test(test_stream_ends_9),
 	    cmocka_unit_test(test_stream_json_mode_40),
 	    cmocka_unit_test(test_rename),
+	    cmocka_unit_test(test_version),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
