@@ -76,6 +76,10 @@ bool answer_may_fall_back(unsigned status);
 // The word for the record after HELD or COMPLETE with an error.
 const char *answer_error_code(const struct answer *a);
 
+// A translated stream is under way and its client hears nothing: a comment, which clients skip.
+// What was kept back until then goes out before it, and no further attempt may follow.
+void answer_heartbeat(struct answer *a);
+
 // Ends the client's side after a failure: a whole error response if nothing was
 // sent yet, else an error event (for streams) and a cut connection.
 void answer_fail(struct answer *a, const struct failure *f);

@@ -152,6 +152,17 @@ pass_on(struct answer *a)
 	buf_clear(&t->out);
 }
 
+void
+answer_heartbeat(struct answer *a)
+{
+	struct buf *out = &a->t->out;
+	if (!a->begun)
+		answer_begin(a, -1);
+	answer_emit(a, buf_done(out));
+	buf_clear(out);
+	answer_emit(a, VIEW(": keep-alive\n\n"));
+}
+
 // After whatever the stream gave.
 static enum answer_result
 judge(struct answer *a)

@@ -59,6 +59,7 @@ renew_answer(struct exchange *x)
 	if (x->plan != NULL && x->attempt < x->plan->attempt_count)
 		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
 	x->a.t = x->t;
+	x->beat_ns = 0;
 }
 
 bool

@@ -49,6 +49,7 @@ static const cyaml_schema_field_t limits_fields[] = {
     LIMIT(idle_timeout_s),
     LIMIT(upstream_connect_timeout_s),
     LIMIT(upstream_idle_timeout_s),
+    LIMIT(heartbeat_s),
     LIMIT(drain_timeout_s),
     CYAML_FIELD_END,
 };
@@ -198,6 +199,7 @@ static const struct range ranges[] = {
     RANGE(idle_timeout_s, 1, 86400, 90),
     RANGE(upstream_connect_timeout_s, 1, 300, 10),
     RANGE(upstream_idle_timeout_s, 1, 86400, 600),
+    RANGE(heartbeat_s, 1, 86400, 15),
     RANGE(drain_timeout_s, 1, 3600, 20),
 };
 

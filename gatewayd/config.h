@@ -33,6 +33,7 @@ struct config_limits {
 	uint64_t idle_timeout_s;	     // keep-alive connection without a request
 	uint64_t upstream_connect_timeout_s; // DNS, TCP, proxy and TLS together
 	uint64_t upstream_idle_timeout_s;    // silence of a provider that owes an answer
+	uint64_t heartbeat_s;		     // silence of a translated stream towards its client
 	uint64_t drain_timeout_s;	     // after SIGTERM
 };
 

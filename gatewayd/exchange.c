@@ -230,6 +230,16 @@ exchange_on_window(struct exchange *x)
 	use_drop_body(x);
 }
 
+static void
+start_heartbeats(struct exchange *x)
+{
+	if (!x->a.streaming || x->beat_ns != 0)
+		return;
+	struct timeval tv = {.tv_sec = (time_t)x->w->config->limits.heartbeat_s};
+	x->beat_ns = x->last_ns;
+	event_add(&x->timer, &tv);
+}
+
 void
 exchange_on_plain(struct exchange *x, const uint8_t *p, size_t len)
 {
@@ -240,6 +250,7 @@ exchange_on_plain(struct exchange *x, const uint8_t *p, size_t len)
 	enum answer_result r = answer_feed(&x->a, p, len);
 	if (r == ANSWER_MORE) {
 		use_drop_body(x);
+		start_heartbeats(x);
 		x->owed += len;
 		if (client_backlog(x->client) < CLIENT_BACKLOG_HIGH) {
 			lane_grant(l, x->owed);
@@ -323,6 +334,23 @@ exchange_client_drained(struct exchange *x)
 
 // --- start and time ------------------------------------------------------------------
 
+// A translated stream that is silent: its client hears that it goes on. A client that is slow
+// to read hears enough. Returns how long it is to the next time.
+static uint64_t
+beat(struct exchange *x, uint64_t now)
+{
+	uint64_t every = x->w->config->limits.heartbeat_s * 1000000000U;
+	uint64_t since = now - MAX(x->last_ns, x->beat_ns);
+	if (x->client == NULL || !x->went || !x->a.streaming || x->holding)
+		return UINT64_MAX;
+	if (since < every)
+		return every - since;
+	x->beat_ns = now;
+	if (client_backlog(x->client) == 0)
+		answer_heartbeat(&x->a);
+	return every;
+}
+
 // One timer, checked lazily: rearming it for every byte that arrives would cost more
 // than waking up once too early.
 static void
@@ -342,7 +370,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (x->waiter.at != NULL) // the lane has its own deadline; this is the backstop
 		limit += lim->upstream_connect_timeout_s * 1000000000U * 2;
 	if (now - x->last_ns < limit) {
-		uint64_t left = (limit - (now - x->last_ns)) / 1000U + 1000U;
+		uint64_t left = MIN(limit - (now - x->last_ns), beat(x, now)) / 1000U + 1000U;
 		struct timeval tv = {
 		    .tv_sec = (time_t)(left / 1000000U), .tv_usec = (suseconds_t)(left % 1000000U)};
 		event_add(&x->timer, &tv);

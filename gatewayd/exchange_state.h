@@ -20,6 +20,7 @@ struct exchange {
 	TAILQ_ENTRY(exchange) link;
 	struct event timer;
 	uint64_t last_ns; // when something last happened that was waited for
+	uint64_t beat_ns; // of the last heartbeat; 0: the timer does not wait for one yet
 
 	uint64_t id; // of the AUTHORIZE; 0: the vault that knew it is gone
 	struct plan_key key;

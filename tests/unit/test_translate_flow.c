@@ -304,6 +304,52 @@ test_stream_cut(void **state)
 	}
 }
 
+// A model that thinks for long: comments, then the answer.
+static void
+test_heartbeat(void **state)
+{
+	(void)state;
+	to_messages(0);
+	gw.attempts = 2;
+	((struct config *)(uintptr_t)gw.w.config)->limits.heartbeat_s = 1;
+	uint64_t lane = ask(ASK_STREAM);
+	gw_plain(lane, STREAM_HEAD);
+	chunk(lane, START);
+	gw_read(": keep-alive\n\n\r\n");
+	expect("HTTP/1.1 200");
+	expect("\"role\":\"assistant\""); // what was kept back goes first
+	gw_read("\n\n\r\ne\r\n: keep-alive\n\n\r\ne\r\n: keep-alive\n\n"); // and again
+	chunk(lane, FAULT); // too late for another attempt
+	gw_read("\r\n0\r\n\r\n");
+	expect("data: {\"error\":{\"message\":\"Overloaded\"");
+	gw_settle();
+	assert_int_equal(gw_count(MSG_USE), 1);
+	gw.attempts = 1;
+	lane = ask(ASK_STREAM);
+	gw_plain(lane, STREAM_HEAD);
+	chunk(lane, START DELTA);
+	gw_read("hello");
+	gw_read("hello\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n\r\ne\r\n: keep-alive");
+	chunk(lane, STOP);
+	gw_plain(lane, "0\r\n\r\n");
+	gw_read("[DONE]");
+	assert_int_equal(gw_count(MSG_APPEND), 2);
+	// A native stream is left alone.
+	memset(gw.way, 0, sizeof(gw.way));
+	gw.way[0].model = "m2";
+	gw_connect_client();
+	lane = ask("{\"model\":\"m2\",\"stream\":true}");
+	gw_plain(lane, STREAM_HEAD);
+	chunk(lane, "data: {\"a\":1}\n\n");
+	gw_read("{\"a\":1}");
+	for (int i = 0; i < 1300; i++) {
+		gw_turn();
+		usleep(1000);
+	}
+	char byte;
+	assert_int_equal(read(gw.client, &byte, 1), -1);
+}
+
 static void
 test_client_leaves(void **state)
 {
@@ -363,6 +409,6 @@ main(void)
 	const struct CMUnitTest tests[] = {T(test_whole), T(test_renamed),
 	    T(test_dropped_and_strict), T(test_broken_whole), T(test_too_large), T(test_errors),
 	    T(test_cannot_be_translated), T(test_stream), T(test_stream_error_after_content),
-	    T(test_stream_cut), T(test_client_leaves), T(test_back_pressure)};
+	    T(test_stream_cut), T(test_heartbeat), T(test_client_leaves), T(test_back_pressure)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
