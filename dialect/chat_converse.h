@@ -39,6 +39,7 @@ struct converse {
 	struct chat_names *names;
 	struct chat_out out;
 	char json_tool[CONVERSE_NAME_MAX + 1]; // stands in for JSON mode; "": none
+	bool said_json;			       // it was called: a second call is not told
 	// Stream: the block that is being received.
 	enum converse_block block;
 	uint64_t index;

@@ -107,7 +107,9 @@ put_call(struct converse *s, struct jv use, struct buf *out)
 	struct jv input = jv_get(use, "input");
 	struct view arguments = jv_is(input, JV_OBJECT) ? input.text : VIEW("{}");
 	if (s->json_tool[0] != '\0' && jv_eq(jv_get(use, "name"), s->json_tool)) {
-		chat_out_text(&s->out, arguments, out);
+		if (!s->said_json) // one answer is wanted, and two are no JSON
+			chat_out_text(&s->out, arguments, out);
+		s->said_json = true;
 		return;
 	}
 	if (jv_eq(jv_get(use, "type"), "server_tool_use"))
@@ -265,7 +267,8 @@ on_start(struct converse *s, struct jv root, uint64_t index, struct buf *out)
 	if (!jv_is(use, JV_OBJECT))
 		return;
 	if (s->json_tool[0] != '\0' && jv_eq(jv_get(use, "name"), s->json_tool)) {
-		s->block = CONVERSE_JSON;
+		s->block = s->said_json ? CONVERSE_HIDDEN : CONVERSE_JSON;
+		s->said_json = true;
 		s->json_has_text = false;
 		return;
 	}

@@ -94,9 +94,9 @@ begin_tool(struct messages_state *s, struct jv block, struct buf *out)
 	struct jv input = jv_get(block, "input");
 	bool has_input = jv_is(input, JV_OBJECT) && jv_count(input) != 0;
 	if (s->json_tool[0] != '\0' && jv_eq(jv_get(block, "name"), s->json_tool)) {
-		s->block = BLOCK_JSON;
+		s->block = s->said_json ? BLOCK_OTHER : BLOCK_JSON;
 		s->said_json = true;
-		if (has_input)
+		if (has_input && s->block == BLOCK_JSON)
 			chat_out_text(&s->out, input.text, out);
 		return;
 	}
