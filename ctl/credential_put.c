@@ -288,9 +288,10 @@ const struct cli_command command_credential_add = {
 	"  gemini             google-api-key\n"
 	"  azure              azure-api-key; --host RESOURCE.openai.azure.com\n"
 	"  vertex             google-token, google-jwt; the key is the PKCS#8 DER in base64\n"
-	"  bedrock            sigv4 with --access-key-id, else bearer (a Bedrock API key);\n"
-	"                     sts-session; sts-assume-role with --role-arn; sts-web-identity\n"
-	"                     with --role-arn and --subject, which needs no key\n"
+	"  bedrock            sts-session with a long-term --access-key-id (AKIA), sigv4 with a\n"
+	"                     temporary one (ASIA), else bearer (a Bedrock API key);\n"
+	"                     sts-assume-role with --role-arn; sts-web-identity with\n"
+	"                     --role-arn and --subject, which needs no key\n"
 	"  openai-compatible  bearer, x-api-key; --host",
     .example =
 	"  sallyport credential add openai-main --provider openai --model 'gpt-*' < openai.key\n"

@@ -46,6 +46,10 @@ guess(const struct spec_credential *s, uint64_t provider)
 		return AUTH_STS_WEB_IDENTITY;
 	if (provider == PROVIDER_BEDROCK && given(s->setting[SETTING_ROLE_ARN]))
 		return AUTH_STS_ASSUME_ROLE;
+	// A long-term key buys sessions, so that requests are signed with short-lived ones.
+	if (provider == PROVIDER_BEDROCK && given(s->access_key_id) &&
+	    strncmp(s->access_key_id, "AKIA", 4) == 0)
+		return AUTH_STS_SESSION;
 	return kind_default_auth(provider, given(s->access_key_id));
 }
 
@@ -215,7 +219,10 @@ set_region(
 {
 	if (put->provider != PROVIDER_BEDROCK && put->provider != PROVIDER_VERTEX)
 		return given(s->region) ? fault(error, "region belongs to bedrock and vertex") : 0;
-	if (put->provider == PROVIDER_BEDROCK && (!given(s->region) || !aws_region(s->region)))
+	// A short-term Bedrock key says its region itself; the vault reads it.
+	bool may_know = put->auth == AUTH_BEARER && !given(s->region);
+	if (put->provider == PROVIDER_BEDROCK && !may_know &&
+	    (!given(s->region) || !aws_region(s->region)))
 		return fault(error, "provider bedrock needs a region, such as us-east-1");
 	if (put->provider == PROVIDER_VERTEX && (!given(s->region) || !google_location(s->region)))
 		return fault(error,

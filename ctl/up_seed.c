@@ -185,6 +185,7 @@ demo_credential(const struct up_stack *s, struct client *c, const char *provider
 	    .provider = provider,
 	    .host = place,
 	    .region = aws ? DEMO_REGION : NULL,
+	    .auth = aws ? "sigv4" : NULL, // the built-in provider is no STS
 	    .access_key_id = akid,
 	    .ca_pem = ca,
 	};

@@ -15,6 +15,7 @@ enum stage {
 	STAGE_DISABLED,
 	STAGE_EXPIRED,
 	STAGE_OPERATION,
+	STAGE_REGION,
 	STAGE_MODEL,
 	STAGE_KEY_MODEL,
 	STAGE_PROFILE,
@@ -84,7 +85,9 @@ stage_of(const struct policy_request *r, const struct policy_asked *a, const str
 		return STAGE_OPERATION;
 	if (!catalogue_takes_model(r->operation))
 		return STAGE_SERVES;
-	if (fit == POLICY_FIT_REGION || !allows_model(&c->models, a, c, t))
+	if (fit == POLICY_FIT_REGION)
+		return STAGE_REGION;
+	if (!allows_model(&c->models, a, c, t))
 		return STAGE_MODEL;
 	if (!allows_model(&r->vkey->models, a, c, t))
 		return STAGE_KEY_MODEL;
@@ -184,6 +187,12 @@ refuse(const struct policy_request *r, const struct policy_asked *a, const struc
 		    "No %s credential of workspace '%s' allows the model '%.*s'. Its list of "
 		    "models is set with: sallyport apply -f FILE",
 		    ids_provider(c->provider), r->vkey->workspace, SHOWN(r->model));
+	case STAGE_REGION:
+		return deny_set(d, DENY_MODEL_NOT_ALLOWED,
+		    "'%.*s' is not of the region %s, where the credential '%s' asks Bedrock: an "
+		    "ARN "
+		    "is good in its own region only.",
+		    SHOWN(r->model), c->region, c->name);
 	case STAGE_OPERATION:
 		return deny_set(d, DENY_OPERATION_NOT_ALLOWED,
 		    "The %s credentials of workspace '%s' do not allow the operation '%s'.",

@@ -27,7 +27,8 @@ class ProviderStack(Stack):
         w = self.sim.world
         self.add("openai", "openai", w.openai_key)
         self.add("anthropic", "anthropic", w.anthropic_key)
-        self.add("bedrock", "bedrock", w.aws_long.secret, "--region", "us-east-1", "--access-key-id", w.aws_long.access_key_id)
+        self.add("bedrock", "bedrock", w.aws_long.secret, "--region", "us-east-1", "--access-key-id", w.aws_long.access_key_id,
+                 "--auth", "sigv4")
         return self
 
     def add(self, name, provider, secret, *more):

@@ -41,7 +41,7 @@ is "the installed place without either" bash -c "'$SP' status 2>&1 | grep -q /ru
 
 is "a bad provider: exit 2" run 2 "$SP" credential add x --provider acme
 is "it lists the providers" err 'openai-compatible'
-is "bedrock without region: exit 2" run 2 "$SP" credential add x --provider bedrock
+is "bedrock without region: exit 2" run 2 "$SP" credential add x --provider bedrock --access-key-id AKIAIOSFODNN7EXAMPLE
 is "it gives an example" err 'us-east-1'
 is "a URL as host: exit 2" run 2 "$SP" credential add x --provider openai --host https://a.example/v1
 is "it says to write the name alone" err 'without https://'

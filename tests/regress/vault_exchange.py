@@ -257,6 +257,7 @@ def main():
         assert c["ref_seq"] == a["seq"] and c["num"][NUM["ATTR_UPSTREAM_STATUS"]] == 200 and c["result"] == 0, c
         assert 3500 < t["num"][NUM["ATTR_EXPIRES"]] - time.time() < 3700 and a["key_use"] + 1 == b["key_use"]
     with case("the worker saw ciphertext only"):
+        p.gw.run(lambda: p.gw.relays[0].lane.closed is not None)
         assert p.gw.relays[0].lane.plain == b"" and p.gw.relays[0].lane.closed is not None
     with case("the session serves further requests"):
         assert p.use()[0] == "GO"

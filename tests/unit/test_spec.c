@@ -63,7 +63,7 @@ providers_choose_their_scheme(void **state)
 	}
 	struct spec_credential s = aws();
 	assert_int_equal(spec_credential(&s, &m, error), 0);
-	assert_int_equal(m.auth, AUTH_SIGV4);
+	assert_int_equal(m.auth, AUTH_STS_SESSION);
 	assert_int_equal(m.host.len, 0);
 	assert_int_equal(m.port, 0);
 	s.provider = "acme";

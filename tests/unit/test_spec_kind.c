@@ -62,7 +62,11 @@ what_is_given_chooses(void **state)
 	assert_int_equal(m.auth, AUTH_BEARER);
 	s.access_key_id = "AKIAIOSFODNN7EXAMPLE";
 	assert_int_equal(try_spec(&s, &m), 0);
+	assert_int_equal(m.auth, AUTH_STS_SESSION); // a long-term key buys sessions
+	s.access_key_id = "ASIAIOSFODNN7EXAMPLE";
+	assert_int_equal(try_spec(&s, &m), 0);
 	assert_int_equal(m.auth, AUTH_SIGV4);
+	s.access_key_id = "AKIAIOSFODNN7EXAMPLE";
 	s.setting[SETTING_ROLE_ARN] = ROLE;
 	assert_int_equal(try_spec(&s, &m), 0);
 	assert_int_equal(m.auth, AUTH_STS_ASSUME_ROLE);
@@ -72,9 +76,15 @@ what_is_given_chooses(void **state)
 	assert_int_equal(m.auth, AUTH_STS_WEB_IDENTITY);
 	s = bedrock();
 	s.access_key_id = "AKIAIOSFODNN7EXAMPLE";
-	s.auth = "sts-session";
+	s.auth = "sigv4";
 	assert_int_equal(try_spec(&s, &m), 0);
-	assert_int_equal(m.auth, AUTH_STS_SESSION);
+	assert_int_equal(m.auth, AUTH_SIGV4);
+	s = bedrock(); // the vault reads the region out of a short-term key
+	s.region = NULL;
+	assert_int_equal(try_spec(&s, &m), 0);
+	assert_int_equal(m.region.len, 0);
+	s.access_key_id = "AKIAIOSFODNN7EXAMPLE";
+	assert_int_equal(try_spec(&s, &m), -1);
 }
 
 static void
