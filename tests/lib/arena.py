@@ -88,9 +88,9 @@ class Arena(Stack):
                 g.close()
 
     def serves(self):
-        """The real gateway serves a good request now (a second is given for a restart or a reconnect)."""
-        last = None
-        for _ in range(20):
+        """The real gateway serves a good request now (ten seconds are given for a restart or a reconnect)."""
+        last, end = None, time.monotonic() + 10
+        while time.monotonic() < end:
             try:
                 last = self.chat()
                 if last.status == 200:
