@@ -74,6 +74,9 @@ put_attr(const struct record_attr *a)
 	snprintf(number, sizeof(number), "attr%" PRIu64, a->key);
 	if (a->is_text)
 		put_field(name == NULL ? number : name, a->text);
+	else if (a->key == ATTR_COST)
+		printf("  cost_usd=%" PRIu64 ".%09" PRIu64, a->num / 1000000000U,
+		    a->num % 1000000000U);
 	else
 		printf("  %s=%" PRIu64, name == NULL ? number : name, a->num);
 }

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/http_write.h"
 #include "gatewayd/answer_state.h"
+#include "gatewayd/cost.h"
 #include "gatewayd/upstream_error.h"
 
 #define HOLD_MAX (64U * 1024U)
@@ -37,7 +38,7 @@ answer_init(struct answer *a, struct worker *w, struct client *c, const struct r
 	a->chunked = a->by_close = false;
 	a->held = NULL;
 	a->held_len = a->held_cap = 0;
-	a->foreign = a->streaming = a->key_refused = a->told_final = false;
+	a->foreign = a->streaming = a->told_final = false;
 	a->told_status = a->fault_status = 0;
 	a->told_retry_ms = 0;
 	facts_init(&a->facts);
@@ -61,8 +62,21 @@ answer_free(struct answer *a)
 	free(a->stream);
 	a->stream = NULL;
 	drop_held(a);
+	plan_unref(a->plan);
+	a->plan = NULL;
 	facts_free(&a->facts);
 	http_parser_free(&a->parser);
+}
+
+void
+answer_of(struct answer *a, struct plan *p, size_t attempt, struct translation *t)
+{
+	struct plan *old = a->plan;
+	a->plan = plan_ref(p);
+	a->attempt = attempt;
+	a->provider = (enum provider)p->attempt[attempt].provider;
+	a->t = t;
+	plan_unref(old);
 }
 
 enum answer_result
@@ -186,23 +200,11 @@ answer_hold(struct answer *a, struct view bytes)
 	return true;
 }
 
+// What it says of the company's key is not the client's business, and may quote it.
 static bool
 refused_key(const struct answer *a)
 {
 	return a->upstream_status == 401 || a->upstream_status == 403;
-}
-
-// Gemini refuses a wrong key with 400; the body, held whole, says so.
-static bool
-refused_key_by_body(const struct answer *a)
-{
-	if (a->begun || a->upstream_status != 400)
-		return false;
-	struct upstream_error e;
-	upstream_error_read(&e, a->provider, a->upstream_status,
-	    http_header(&a->parser, "x-amzn-errortype"),
-	    (struct view){.p = a->held, .len = a->held_len});
-	return e.class_id == CLASS_AUTH || e.class_id == CLASS_EXPIRED;
 }
 
 static enum answer_result
@@ -217,8 +219,11 @@ on_body(struct answer *a, struct view bytes)
 	if (a->streaming)
 		return answer_foreign_body(a, bytes);
 	facts_feed(&a->facts, bytes);
-	if (refused_key(a))
-		return ANSWER_MORE; // its text may quote parts of the key
+	if (refused_key(a)) { // read for its class, never passed on
+		if (a->held_len + bytes.len > HOLD_MAX || !answer_hold(a, bytes))
+			drop_held(a);
+		return ANSWER_MORE;
+	}
 	if (a->foreign)
 		return answer_foreign_body(a, bytes);
 	// A worker without room to hold passes on what it has.
@@ -233,8 +238,9 @@ on_body(struct answer *a, struct view bytes)
 	return ANSWER_MORE;
 }
 
-static enum answer_result
-key_failure(struct answer *a)
+// The provider's own word for the error, for the text and the record.
+static void
+take_error_word(struct answer *a)
 {
 	struct view type = http_header(&a->parser, "x-amzn-errortype");
 	size_t n = 0;
@@ -247,14 +253,27 @@ key_failure(struct answer *a)
 	} else {
 		snprintf(a->failure_code, sizeof(a->failure_code), "%s", a->facts.error_code);
 	}
+}
+
+static enum answer_result
+key_failure(struct answer *a)
+{
+	const char *what = "refused the key that this gateway holds";
+	const char *code = "provider_auth_failed";
+	if (a->fault == CLASS_EXPIRED) {
+		what = "says that the key that this gateway holds has expired";
+	} else if (a->fault == CLASS_DENIED) {
+		what = "does not let the key that this gateway holds do this";
+		code = "provider_access_denied";
+	}
+	take_error_word(a);
 	snprintf(a->failure_text, sizeof(a->failure_text),
-	    "The provider refused the key that this gateway holds (HTTP %u%s%s). Your own key is "
-	    "fine; ask the administrator of the gateway to check the credential.",
-	    a->upstream_status, a->failure_code[0] != '\0' ? ", " : "", a->failure_code);
-	a->failure = (struct failure){.status = 502,
-	    .code = "provider_auth_failed",
-	    .message = view_of(a->failure_text),
-	    .final = true};
+	    "The provider %s (HTTP %u%s%s). Your own key is fine; ask the administrator of the "
+	    "gateway to check the credential%s.",
+	    what, a->upstream_status, a->failure_code[0] != '\0' ? ", " : "", a->failure_code,
+	    a->fault == CLASS_DENIED ? ": its rights, and access to this model in its region" : "");
+	a->failure = (struct failure){
+	    .status = 502, .code = code, .message = view_of(a->failure_text), .final = true};
 	return ANSWER_FAILED;
 }
 
@@ -268,21 +287,35 @@ end_stream(struct answer *a)
 	if (end == STREAM_FAILED) {
 		a->stream_error = true;
 		snprintf(a->failure_code, sizeof(a->failure_code), "%s", a->stream->error);
+		a->fault = errclass_of(&(struct errclass_facts){
+		    .provider = a->provider, .status = 200, .type = view_of(a->failure_code)});
 	}
 	return answer_whole(a);
 }
 
-bool
-answer_may_fall_back(unsigned status)
+void
+answer_read_error(const struct answer *a, struct upstream_error *e)
 {
-	return (status >= 401 && status <= 404) || status == 408 || status == 424 ||
-	       status == 429 || (status >= 500 && status <= 599);
+	bool temporary = a->plan != NULL && a->plan->attempt[a->attempt].renews;
+	upstream_error_read(e, a->provider, a->upstream_status, temporary,
+	    http_header(&a->parser, "x-amzn-errortype"),
+	    (struct view){.p = a->held, .len = a->held_len});
+}
+
+enum answer_result
+answer_settle(struct answer *a, unsigned status)
+{
+	a->fault_status = status;
+	if (a->hold_errors && !a->begun && errclass_next(a->fault))
+		return ANSWER_HELD;
+	return answer_resume(a);
 }
 
 enum answer_result
 answer_resume(struct answer *a)
 {
-	if (refused_key(a) || a->key_refused || (!a->foreign && refused_key_by_body(a)))
+	// Gemini refuses a wrong key with 400.
+	if (!a->begun && (refused_key(a) || a->fault == CLASS_AUTH || a->fault == CLASS_EXPIRED))
 		return key_failure(a);
 	if (!a->begun) {
 		answer_begin(a, (int64_t)a->held_len);
@@ -312,15 +345,17 @@ on_end(struct answer *a)
 	if (a->stream != NULL)
 		return end_stream(a);
 	if (!a->streaming) {
-		(void)facts_end(&a->facts);
+		a->ended = facts_end(&a->facts);
 		count_tokens_in_headers(a);
 	}
 	if (a->foreign)
 		return answer_foreign_end(a);
-	a->fault_status = a->upstream_status;
-	if (a->hold_errors && !a->begun && answer_may_fall_back(a->upstream_status))
-		return ANSWER_HELD;
-	return answer_resume(a);
+	if (a->upstream_status >= 400) {
+		struct upstream_error e;
+		answer_read_error(a, &e);
+		a->fault = e.class_id;
+	}
+	return answer_settle(a, a->upstream_status);
 }
 
 enum answer_result
@@ -389,6 +424,21 @@ answer_fail(struct answer *a, const struct failure *f)
 		answer_emit(a, (struct view){.p = event, .len = n});
 	}
 	client_cut(a->client, a->by_close);
+}
+
+bool
+answer_cost(const struct answer *a, uint64_t *nano_r)
+{
+	if (a->plan == NULL || a->upstream_status != 200)
+		return false;
+	const struct plan_attempt *at = &a->plan->attempt[a->attempt];
+	struct cost_facts f = {.provider = a->provider,
+	    .operation = at->operation,
+	    .model = view_of(at->model),
+	    .asked = translate_without_provider(a->request->model),
+	    .region = view_of(at->region)};
+	facts_usage(&a->facts, &f.usage);
+	return cost_of(a->w->catalogue.present, &f, nano_r);
 }
 
 const char *

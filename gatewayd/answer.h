@@ -24,15 +24,19 @@ struct answer {
 	struct worker *w;
 	struct client *client;
 	const struct request *request;
-	enum provider provider;	  // whose answer; set by the owner
-	struct translation *t;	  // the attempt's; set by the owner, NULL: native
+	enum provider provider;	  // whose answer
+	struct plan *plan;	  // NULL before answer_of()
+	size_t attempt;		  // of that plan
+	struct translation *t;	  // the attempt's; NULL: native
 	unsigned upstream_status; // 0: no head yet
 	unsigned status;	  // given to the client, 0: none yet
-	bool hold_errors;	  // set by the owner: errors that another key may mend are held
+	bool hold_errors;	  // set by the owner: errors that a further step may mend are held
 	bool begun;		  // bytes of the answer went to the client
 	bool any;		  // a byte came from the provider
+	bool ended;		  // a whole body, told at once: its counts are complete
 	bool reusable;		  // at COMPLETE: the provider keeps the connection open
 	bool stream_error;	  // at COMPLETE: failure_code says what the provider's error was
+	enum error_class fault;	  // the class of the provider's error, CLASS_NONE: none
 	unsigned fault_status;	  // at HELD: what the next attempt's USE says of this one
 	uint64_t bytes_out;	  // body bytes handed to the client
 	uint64_t first_ns;	  // monotonic time of the first of them, 0 if none
@@ -49,7 +53,6 @@ struct answer {
 	bool by_close;	// the answer ends with the connection
 	bool foreign;	// of another API than the client's: translated
 	bool streaming; // a translated stream
-	bool key_refused;
 	// What the client is told in place of a provider's error of another API; 0: nothing.
 	unsigned told_status;
 	bool told_final;
@@ -61,6 +64,9 @@ struct answer {
 void answer_init(struct answer *a, struct worker *w, struct client *c, const struct request *r);
 void answer_free(struct answer *a);
 
+// Which attempt answers. t is borrowed.
+void answer_of(struct answer *a, struct plan *p, size_t attempt, struct translation *t);
+
 enum answer_result answer_feed(struct answer *a, const uint8_t *p, size_t len) MUST_CHECK;
 
 // The provider's connection ended; clean: by TLS close_notify.
@@ -69,9 +75,8 @@ enum answer_result answer_eof(struct answer *a, bool clean) MUST_CHECK;
 // After HELD: hand it over after all. COMPLETE or FAILED.
 enum answer_result answer_resume(struct answer *a) MUST_CHECK;
 
-// Whether a further attempt of the plan may follow this upstream status; the vault
-// decides by the same table (vaultd/policy.c).
-bool answer_may_fall_back(unsigned status);
+// What the answer cost, in nano-USD, by all that was told so far. false: not known.
+bool answer_cost(const struct answer *a, uint64_t *nano_r) MUST_CHECK;
 
 // The word for the record after HELD or COMPLETE with an error.
 const char *answer_error_code(const struct answer *a);

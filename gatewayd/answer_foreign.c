@@ -51,14 +51,6 @@ note_error(struct answer *a, const struct upstream_error *e, const struct failur
 		note_code(a, f->code);
 }
 
-static enum answer_result
-hand_over(struct answer *a)
-{
-	if (a->hold_errors && answer_may_fall_back(a->fault_status))
-		return ANSWER_HELD;
-	return answer_resume(a);
-}
-
 // Nothing was given to the client yet: it gets a whole error, or another attempt serves.
 static enum answer_result
 refuse(struct answer *a, const struct upstream_error *e)
@@ -68,8 +60,7 @@ refuse(struct answer *a, const struct upstream_error *e)
 	provider_failure_of(e, a->upstream_status, &f);
 	note_error(a, e, &f);
 	a->streaming = false;
-	a->fault_status = a->upstream_status >= 400 ? a->upstream_status : f.status;
-	a->key_refused = e->class_id == CLASS_AUTH || e->class_id == CLASS_EXPIRED;
+	a->fault = e->class_id;
 	a->told_status = f.status;
 	a->told_final = f.final;
 	a->told_retry_ms = f.retry_after_ms;
@@ -78,7 +69,7 @@ refuse(struct answer *a, const struct upstream_error *e)
 	if (!answer_hold(a, (struct view){.p = body, .len = n}))
 		return answer_failed(a, f.status, "provider_error",
 		    VIEW("The provider reported an error; the gateway is too busy to say which."));
-	return hand_over(a);
+	return answer_settle(a, a->upstream_status >= 400 ? a->upstream_status : f.status);
 }
 
 // The stream began: its error is one event more, and the clean end of the body.
@@ -90,6 +81,7 @@ end_by_error(struct answer *a, const struct upstream_error *e)
 	provider_failure_of(e, a->upstream_status, &f);
 	size_t n = errors_event(a->request->dialect, false, &f, a->request->id, event);
 	answer_emit(a, (struct view){.p = event, .len = n});
+	a->fault = e->class_id;
 	note_error(a, e, &f);
 	return answer_whole(a);
 }
@@ -207,9 +199,7 @@ static enum answer_result
 end_error(struct answer *a)
 {
 	struct upstream_error e;
-	upstream_error_read(&e, a->provider, a->upstream_status,
-	    http_header(&a->parser, "x-amzn-errortype"),
-	    (struct view){.p = a->held, .len = a->held_len});
+	answer_read_error(a, &e);
 	return refuse(a, &e);
 }
 

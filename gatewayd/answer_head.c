@@ -6,6 +6,7 @@
 
 #include "common/http_write.h"
 #include "gatewayd/answer_state.h"
+#include "gatewayd/cost.h"
 
 #define HEAD_MAX (24U * 1024U)
 #define RESERVE	 3072U // for our own headers
@@ -119,6 +120,18 @@ retry_is_useless(const struct answer *a)
 	return false;
 }
 
+// Of whole answers: a stream's head leaves before anybody can know.
+static void
+put_cost(struct http_out *o, const struct answer *a)
+{
+	uint64_t nano;
+	char text[COST_TEXT_MAX];
+	if (!a->ended || !answer_cost(a, &nano))
+		return;
+	cost_text(nano, text);
+	http_put_header_str(o, "x-sallyport-cost-usd", text);
+}
+
 void
 answer_begin(struct answer *a, int64_t length)
 {
@@ -130,6 +143,7 @@ answer_begin(struct answer *a, int64_t length)
 	http_put_status(&o, status);
 	put_passed(&o, a);
 	http_put_header_str(&o, "x-sallyport-request-id", r->id);
+	put_cost(&o, a);
 	if (a->foreign)
 		put_foreign(&o, a);
 	else if (retry_is_useless(a) && !said(a, "x-should-retry"))

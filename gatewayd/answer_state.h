@@ -5,6 +5,7 @@
 #define GATEWAYD_ANSWER_STATE_H
 
 #include "gatewayd/answer.h"
+#include "gatewayd/upstream_error.h"
 
 // Writes the head; length: of the body if it is known, else -1.
 void answer_begin(struct answer *a, int64_t length);
@@ -21,6 +22,13 @@ enum answer_result answer_failed(
 
 // Collects a body that is not passed on at once; false: too large for the worker.
 bool answer_hold(struct answer *a, struct view bytes) MUST_CHECK;
+
+// What the held body of an error says.
+void answer_read_error(const struct answer *a, struct upstream_error *e);
+
+// The answer is whole, and its class known: held for a further step, or handed over.
+// status: what the vault would be told of it.
+enum answer_result answer_settle(struct answer *a, unsigned status);
 
 // --- answers of another API (answer_foreign.c) -----------------------------------------
 

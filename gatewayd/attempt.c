@@ -3,8 +3,10 @@
 // next one. May touch: what the exchange holds.
 #include "gatewayd/attempt.h"
 
+#include "common/clock.h"
 #include "gatewayd/exchange_end.h"
 #include "gatewayd/exchange_state.h"
+#include "gatewayd/retry.h"
 #include "gatewayd/vault.h"
 
 // --- lanes and USE ---------------------------------------------------------------
@@ -15,10 +17,8 @@ attempt_use(struct exchange *x, struct lane *l)
 	x->lane = l;
 	x->reused = l->used;
 	x->body_sent = 0;
-	if (!x->holding) {
-		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
-		x->a.t = x->t;
-	}
+	if (!x->holding)
+		answer_of(&x->a, x->plan, x->attempt, x->t);
 	use_send(x);
 	if (!x->plan->cautious)
 		use_body(x);
@@ -57,31 +57,57 @@ renew_answer(struct exchange *x)
 	answer_free(&x->a);
 	answer_init(&x->a, x->w, x->client, x->r);
 	if (x->plan != NULL && x->attempt < x->plan->attempt_count)
-		x->a.provider = (enum provider)x->plan->attempt[x->attempt].provider;
-	x->a.t = x->t;
+		answer_of(&x->a, x->plan, x->attempt, x->t);
+	x->a.hold_errors = attempt_may_follow(x);
 	x->beat_ns = 0;
 }
 
-bool
-attempt_next(struct exchange *x, unsigned status)
+static struct retry_facts
+facts_of(const struct exchange *x)
 {
-	if (x->attempt + 1 >= x->plan->attempt_count || x->a.begun ||
-	    !answer_may_fall_back(status) || x->client == NULL || !vault_up(x->w->vault))
+	const struct plan *p = x->plan;
+	return (struct retry_facts){.attempt = x->attempt,
+	    .attempts = p == NULL ? 0 : p->attempt_count,
+	    .begun = x->a.begun,
+	    .client_gone = x->client == NULL,
+	    .spent = true,
+	    .renews = p != NULL && x->attempt < p->attempt_count && p->attempt[x->attempt].renews,
+	    .repeated = x->repeated,
+	    .pinned = x->r->pinned};
+}
+
+bool
+attempt_may_follow(const struct exchange *x)
+{
+	struct retry_facts f = facts_of(x);
+	return retry_may_follow(&f);
+}
+
+bool
+attempt_after(struct exchange *x, enum error_class c, unsigned status)
+{
+	struct retry_facts facts = facts_of(x);
+	struct failure f;
+	facts.class_id = c;
+	enum retry_step step = retry_decide(&facts);
+	if (step == RETRY_ANSWER || !vault_up(x->w->vault))
 		return false;
 	// The held answer, if there is one, needs the old session no more.
-	struct failure f;
-	if (!translate_begin(&x->t, x->w, x->r, x->plan, x->attempt + 1, &f))
+	size_t next = x->attempt + (step == RETRY_NEXT);
+	if (!translate_begin(&x->t, x->w, x->r, x->plan, next, &f))
 		return false;
 	if (x->went)
 		record_attempt(x);
 	x->went = false;
 	exchange_end_note(x, RESULT_OK, NULL);
+	x->attempt = next;
+	x->repeated = step == RETRY_SAME;
+	x->previous_status = status;
+	x->previous_class = c;
+	x->retried = false;
+	x->last_ns = clock_mono_ns();
 	if (!x->holding)
 		renew_answer(x);
-	x->attempt++;
-	x->previous_status = status;
-	x->retried = false;
-	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
 	get_lane(x);
 	return true;
 }
@@ -99,7 +125,9 @@ attempt_start_over(struct exchange *x)
 	x->retried = true;
 	x->audit_seq = 0;
 	x->attempt = 0;
+	x->repeated = false;
 	x->previous_status = 0;
+	x->previous_class = CLASS_NONE;
 	vault_forget(x->w->vault, x->id);
 	x->id = 0;
 	plan_unref(x->plan);
@@ -125,6 +153,18 @@ complete(struct exchange *x)
 	exchange_end_served(x);
 }
 
+// Broken, cut or silent, or an error that nothing could follow.
+static void
+on_failed(struct exchange *x)
+{
+	struct answer *a = &x->a;
+	enum error_class c = a->fault != CLASS_NONE ? a->fault : CLASS_SERVER;
+	exchange_end_lane(x, false);
+	exchange_end_note(x, RESULT_FAILED, a->failure.code);
+	if (!x->went || !attempt_after(x, c, a->failure.status))
+		exchange_end_fail(x, &a->failure);
+}
+
 void
 attempt_on_answer(struct exchange *x, enum answer_result r)
 {
@@ -135,14 +175,14 @@ attempt_on_answer(struct exchange *x, enum answer_result r)
 		complete(x);
 		break;
 	case ANSWER_FAILED:
-		exchange_end_fail(x, &x->a.failure);
+		on_failed(x);
 		break;
 	case ANSWER_HELD:
 		exchange_end_lane(x, x->a.reusable && x->body_sent == use_body_len(x));
 		x->holding = true;
 		exchange_end_note(x, RESULT_FAILED, answer_error_code(&x->a));
 		// Without GO the number of this attempt is not known yet: no next one.
-		if (!x->went || !attempt_next(x, x->a.fault_status))
+		if (!x->went || !attempt_after(x, x->a.fault, x->a.fault_status))
 			attempt_deliver_held(x);
 		break;
 	}
@@ -166,5 +206,4 @@ attempt_forget_held(struct exchange *x)
 		return;
 	x->holding = false;
 	renew_answer(x);
-	x->a.hold_errors = x->attempt + 1 < x->plan->attempt_count;
 }

@@ -12,8 +12,12 @@ void attempt_begin(struct exchange *x);
 // USE on this lane; the request is translated already.
 void attempt_use(struct exchange *x, struct lane *l);
 
-// An answer or a refusal of this status that another attempt may mend: true if one was begun.
-bool attempt_next(struct exchange *x, unsigned status) MUST_CHECK;
+// After a failure of this class that the vault knows of: true if the same attempt or the
+// next one was begun. status: what the vault is told of it.
+bool attempt_after(struct exchange *x, enum error_class c, unsigned status) MUST_CHECK;
+
+// Whether anything can follow the current attempt but the client's answer.
+bool attempt_may_follow(const struct exchange *x);
 
 // Starts the whole request anew on a fresh lane, once. The vault authorizes it like any
 // other.

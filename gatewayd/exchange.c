@@ -19,6 +19,7 @@
 #include "gatewayd/exchange_end.h"
 #include "gatewayd/exchange_state.h"
 #include "gatewayd/models.h"
+#include "gatewayd/retry.h"
 #include "gatewayd/vault.h"
 
 #define VAULT_WAIT_NS	    10000000000ULL // PLAN, GO or DENY must come within
@@ -77,7 +78,7 @@ exchange_on_plan(struct exchange *x, struct plan *p)
 		return;
 	}
 	plans_put(x->w->plans, &x->key, p);
-	x->a.hold_errors = p->attempt_count > 1;
+	x->a.hold_errors = attempt_may_follow(x);
 	if (!x->use_sent) {
 		attempt_begin(x); // else USE went ahead: GO or DENY follows
 	} else if (stale) {
@@ -178,7 +179,7 @@ exchange_on_deny(struct exchange *x, const struct msg_deny *m)
 	} else {
 		x->plan->cautious = true;
 		exchange_end_lane(x, x->body_sent == 0);
-		if (attempt_next(x, f.status))
+		if (attempt_after(x, retry_class_of_denial(f.status), f.status))
 			return;
 		if (x->holding)
 			attempt_deliver_held(x);
@@ -290,14 +291,9 @@ exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view d
 			   .final = true});
 		break;
 	case LANE_UPSTREAM_EOF:
-	case LANE_TRUNCATED: {
-		enum answer_result r = answer_eof(&x->a, fault == LANE_UPSTREAM_EOF);
-		if (r == ANSWER_FAILED)
-			exchange_end_note(x, RESULT_FAILED, x->a.failure.code);
-		if (r != ANSWER_FAILED || !x->went || !attempt_next(x, 502))
-			attempt_on_answer(x, r);
+	case LANE_TRUNCATED:
+		attempt_on_answer(x, answer_eof(&x->a, fault == LANE_UPSTREAM_EOF));
 		break;
-	}
 	default:
 		if (!x->went && !vault_up(x->w->vault))
 			exchange_end_fail_vault(x);
@@ -380,9 +376,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		x->use_sent = false;
 		exchange_end_finish(x);
 	} else if (x->went) {
-		exchange_end_fail_with(x, 504, "provider_timeout",
-		    VIEW("The provider was silent for too long (limit: upstream_idle_timeout_s)."),
-		    0);
+		x->a.failure = (struct failure){.status = 504,
+		    .code = "provider_timeout",
+		    .message = VIEW("The provider was silent for too long (limit: "
+				    "upstream_idle_timeout_s).")};
+		attempt_on_answer(x, ANSWER_FAILED);
+		struct timeval tv = {.tv_sec = 5};
+		if (x->magic == EXCHANGE_MAGIC) // another attempt runs
+			event_add(&x->timer, &tv);
 	} else {
 		x->use_sent = false;
 		exchange_end_fail_with(

@@ -27,6 +27,7 @@ struct exchange {
 	struct plan *plan; // from the cache until PLAN came
 	size_t attempt;
 	unsigned previous_status;
+	enum error_class previous_class;
 
 	struct waiter waiter;
 	struct lane *lane;
@@ -39,6 +40,7 @@ struct exchange {
 	bool went;	// GO came for the current attempt: it needs a record
 	bool reused;	// the lane served others before
 	bool retried;	// started over once already
+	bool repeated;	// the current attempt runs for the second time, with another key
 	bool restart;	// start over as soon as GO or DENY is here
 	bool use_again; // the timer sends USE once more
 	bool holding;	// the answer of an earlier attempt is kept, in case

@@ -26,6 +26,7 @@ copy_attempt(const struct msg_attempt *m, struct plan_attempt *a, char *at)
 	a->provider = m->provider;
 	a->port = (uint16_t)m->port;
 	a->operation = (enum operation)m->operation;
+	a->renews = m->renews;
 	a->model = at;
 	if (m->port == 0 || m->port > 65535 || m->host.len == 0 || m->operation == 0 ||
 	    view_copy(m->model, at, m->model.len + 1) != 0)

@@ -17,6 +17,7 @@ struct plan_attempt {
 	char host[254];
 	char region[33];
 	enum operation operation; // differs from the client's when it is translated
+	bool renews;		  // the vault can get another key for it
 	const char *model;	  // upstream model, in the plan's text
 };
 

@@ -22,6 +22,15 @@ text(struct msg_append *m, enum audit_attr key, const char *value)
 		    (struct msg_attr_text){.key = key, .value = view_of(value)};
 }
 
+// Without an error of the provider's own: it was cut, silent or broken.
+static enum error_class
+class_of(const struct exchange *x)
+{
+	if (x->client_closed)
+		return CLASS_CANCELLED;
+	return x->a.fault != CLASS_NONE ? x->a.fault : CLASS_SERVER;
+}
+
 // Attributes go in ascending order of their keys.
 static void
 put_attributes(struct msg_append *m, const struct exchange *x)
@@ -32,6 +41,9 @@ put_attributes(struct msg_append *m, const struct exchange *x)
 	num(m, ATTR_STATUS, x->client_closed && a->status == 0 ? STATUS_CLIENT_CLOSED : a->status);
 	num(m, ATTR_UPSTREAM_STATUS, a->upstream_status);
 	// Absent means that the provider did not say; 0 would claim that it had.
+	struct facts_usage u;
+	uint64_t nano;
+	facts_usage(&a->facts, &u);
 	if (facts_tokens_in(&a->facts) != 0 || facts_tokens_out(&a->facts) != 0) {
 		num(m, ATTR_TOKENS_IN, facts_tokens_in(&a->facts));
 		num(m, ATTR_TOKENS_OUT, facts_tokens_out(&a->facts));
@@ -42,8 +54,17 @@ put_attributes(struct msg_append *m, const struct exchange *x)
 	if (a->first_ns != 0)
 		num(m, ATTR_FIRST_BYTE_US, (a->first_ns - r->started_ns) / 1000U);
 	num(m, ATTR_STREAM, r->stream);
+	// Of a part of an answer nobody knows what it cost.
+	if (x->result == RESULT_OK && answer_cost(a, &nano))
+		num(m, ATTR_COST, nano);
+	if (u.cache_read != 0)
+		num(m, ATTR_TOKENS_CACHED, u.cache_read);
+	if (u.reasoning != 0)
+		num(m, ATTR_TOKENS_REASONING, u.reasoning);
 	text(m, ATTR_CLIENT, r->peer);
 	text(m, ATTR_PROVIDER_REQUEST_ID, a->provider_request_id);
+	if (x->result != RESULT_OK)
+		text(m, ATTR_ERROR_CLASS, ids_class(class_of(x)));
 }
 
 void

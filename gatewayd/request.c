@@ -251,6 +251,24 @@ set_model(struct fields *f, struct view model)
 	f->bad_model = f->bad_model || f->r->model.len > ROUTE_MODEL_MAX;
 }
 
+// Earlier answers, conversations, background runs (OpenAI Responses) and containers
+// (Anthropic) are kept by one account of the provider.
+static bool
+names_state(enum operation op, const struct json_member *m)
+{
+	bool said = m->kind == SCAN_STRING && m->value.len != 0;
+	if (op == OP_ANTHROPIC_MESSAGES)
+		return said && (json_member_is(m, "container", NULL, NULL) ||
+				   json_member_is(m, "container", "id", NULL));
+	if (op != OP_OPENAI_RESPONSES)
+		return false;
+	if (json_member_is(m, "background", NULL, NULL))
+		return m->kind == SCAN_TRUE;
+	return said && (json_member_is(m, "previous_response_id", NULL, NULL) ||
+			   json_member_is(m, "conversation", NULL, NULL) ||
+			   json_member_is(m, "conversation", "id", NULL));
+}
+
 static void
 on_member(void *cookie, const struct json_member *m)
 {
@@ -261,6 +279,8 @@ on_member(void *cookie, const struct json_member *m)
 		for (size_t i = 0; i < m->value.len; i++)
 			f->bad_model = f->bad_model || m->value.p[i] < 0x21 || m->value.p[i] > 0x7e;
 		set_model(f, m->value);
+	} else if (names_state(f->r->op, m)) {
+		f->r->pinned = true;
 	} else if (json_member_is(m, "stream", NULL, NULL)) {
 		f->streams++;
 		f->r->stream = m->kind == SCAN_TRUE;

@@ -19,6 +19,7 @@ struct request {
 	bool stream;
 	bool native;	 // the path names the provider: its own API, its own lists
 	bool path_model; // the model is in the path; what the body says is the provider's business
+	bool pinned;	 // names state of one account at the provider: no other key can serve it
 	bool http10;
 	bool keep_alive; // the client's wish
 	bool

@@ -39,9 +39,8 @@ header_of(const struct request *r, enum header_id id)
 	return VIEW("");
 }
 
-// "provider/model" without the provider.
-static struct view
-without_provider(struct view model)
+struct view
+translate_without_provider(struct view model)
 {
 	const char *slash = model.len == 0 ? NULL : memchr(model.p, '/', model.len);
 	if (slash == NULL)
@@ -65,7 +64,7 @@ take_model(struct translation *t, const struct request *r, const struct plan_att
 	enum provider provider = (enum provider)a->provider;
 	const struct catalog_model *c = catalog_find(t->catalogue, provider, m->upstream);
 	if (c == NULL)
-		c = catalog_find(t->catalogue, provider, without_provider(m->asked));
+		c = catalog_find(t->catalogue, provider, translate_without_provider(m->asked));
 	if (c == NULL)
 		return; // a model that the catalogue does not know: no rules
 	m->max_output = c->max_output;

@@ -68,6 +68,9 @@ enum dialect_end translate_state(const struct translation *t);
 // The body ended. Never OPEN for a stream that is whole.
 enum dialect_end translate_finish(struct translation *t) MUST_CHECK;
 
+// "provider/model" without the provider.
+struct view translate_without_provider(struct view model);
+
 // Names of parameters that the provider's API lacks; empty: none.
 struct view translate_dropped(const struct translation *t);
 

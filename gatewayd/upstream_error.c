@@ -68,6 +68,20 @@ duration_ms(struct jv v)
 	return ms;
 }
 
+// A quota of a day is told only by its id: "...PerDayPerProjectPerModel".
+static void
+google_quota(struct upstream_error *e, struct jv violations)
+{
+	struct jv_iter it = {0};
+	struct jv v;
+	char id[sizeof(e->code)];
+	while (jv_each(violations, &it, &v)) {
+		copy(jv_get(v, "quotaId"), id, sizeof(id));
+		if (strstr(id, "PerDay") != NULL)
+			memcpy(e->code, id, sizeof(id));
+	}
+}
+
 static void
 google_details(struct upstream_error *e, struct jv details)
 {
@@ -78,6 +92,7 @@ google_details(struct upstream_error *e, struct jv details)
 			copy(jv_get(d, "reason"), e->code, sizeof(e->code));
 		if (jv_is(jv_get(d, "retryDelay"), JV_STRING))
 			e->retry_after_ms = duration_ms(jv_get(d, "retryDelay"));
+		google_quota(e, jv_get(d, "violations"));
 	}
 }
 
@@ -110,7 +125,7 @@ read_body(struct upstream_error *e, struct jv root)
 
 void
 upstream_error_read(struct upstream_error *e, enum provider provider, unsigned status,
-    struct view errortype, struct view body)
+    bool temporary_key, struct view errortype, struct view body)
 {
 	*e = (struct upstream_error){0};
 	aws_type(errortype, e->type, sizeof(e->type));
@@ -120,6 +135,7 @@ upstream_error_read(struct upstream_error *e, enum provider provider, unsigned s
 	    .status = status,
 	    .type = view_of(e->type),
 	    .code = view_of(e->code),
-	    .message = view_of(e->message)};
+	    .message = view_of(e->message),
+	    .temporary_key = temporary_key};
 	e->class_id = errclass_of(&f);
 }

@@ -15,7 +15,8 @@ struct upstream_error {
 };
 
 // errortype: the x-amzn-errortype header, empty if none. body may be anything.
+// temporary_key: the request went with one that can expire.
 void upstream_error_read(struct upstream_error *e, enum provider provider, unsigned status,
-    struct view errortype, struct view body);
+    bool temporary_key, struct view errortype, struct view body);
 
 #endif

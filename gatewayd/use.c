@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "gatewayd/attempt.h"
 #include "gatewayd/exchange_state.h"
 #include "gatewayd/vault.h"
 
@@ -28,7 +29,7 @@ use_body(struct exchange *x)
 void
 use_drop_body(struct exchange *x)
 {
-	bool last = x->attempt + 1 >= x->plan->attempt_count;
+	bool last = !attempt_may_follow(x);
 	if (!x->went || x->body_sent != use_body_len(x) || (!x->a.any && x->reused) ||
 	    !(last || x->a.begun))
 		return;
@@ -48,6 +49,7 @@ use_send(struct exchange *x)
 	struct msg_use m = {
 	    .attempt = x->attempt,
 	    .previous_status = x->previous_status,
+	    .previous_class = x->previous_class,
 	    .sealer = x->lane->sealer->id,
 	    .lane = x->lane->id,
 	    .operation = a->operation,

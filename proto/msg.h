@@ -126,6 +126,7 @@ struct msg_attempt {
 	struct view region;
 	struct view model;  // upstream model id, or Azure deployment
 	uint64_t operation; // what USE must ask for; differs from AUTHORIZE's when translated
+	bool renews; // its key is a temporary one: after CLASS_EXPIRED the attempt may come again
 };
 
 // reach and allowed_model are for listing models: what the key may ask for, whatever the

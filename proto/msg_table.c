@@ -29,6 +29,7 @@ static const struct msg_field attempt_fields[] = {
     STR(msg_attempt, region, 32),
     STR(msg_attempt, model, 2048),
     UINT(msg_attempt, operation, OP_LAST),
+    BOOL(msg_attempt, renews),
 };
 
 static const struct msg_field named_fields[] = {

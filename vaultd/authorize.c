@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/exchange_token.h"
 #include "vaultd/grammar.h"
 
 static uint64_t
@@ -132,7 +133,8 @@ send_plan(struct gateway *gw, const struct plan *p)
 		    .port = c->port,
 		    .region = view_of(c->region),
 		    .model = a->model,
-		    .operation = a->operation};
+		    .operation = a->operation,
+		    .renews = exchange_token_needed(c)};
 	}
 	struct policy_request r = authorize_request(core, p);
 	if (policy_lists(&r)) {

@@ -223,6 +223,101 @@ def put(admin, secret, **more):
                      port=bedrock.port, access_key_id="AKIAIOSFODNN7EXAMPLE", ca_pem=certs.pem(), **more)
 
 
+EXPIRED = dict(previous_status=403, previous_class=NUM["CLASS_EXPIRED"])
+
+
+def again(p, id_, **change):
+    """USE once more for a request whose plan is there."""
+    p.gw.chan.send("USE", id_, **p.gw.use_fields(None, p.sealer.number, p.lanes[0].id, BODY, **dict(
+        dict(operation="OP_BEDROCK_CONVERSE"), **change)))
+    name, _, m = p.gw.wait(id_)
+    return name, m
+
+
+def settle(p, id_, seq, status):
+    p.gw.chan.send("SETTLE", id_, audit_seq=seq, status=status, tokens_in=0, tokens_out=0)
+
+
+def begun(p):
+    """A request whose first attempt was answered with 403."""
+    id_ = p.send()
+    name, _, m = p.gw.wait(id_)
+    assert name == "GO", m
+    got = p.finish()
+    settle(p, id_, m["audit_seq"], 403)
+    return id_, got
+
+
+def temporary(r):
+    return r.header("authorization").split("Credential=")[1].split("/")[0]
+
+
+def expired(v, admin, key, audit):
+    with case("PLAN says that the attempt's key can be renewed"):
+        p = rotated(v, admin, key, OTHER)
+        _, plan = p.plan()
+        assert [a["renews"] for a in plan["attempt"]] == [True], plan
+    with case("a young token is not given up on a gateway's word, though the attempt may come again, once"):
+        id_, first = begun(p)
+        n = len(sts.up.requests)
+        name, m = again(p, id_, **EXPIRED)
+        assert name == "GO", m
+        assert len(sts.up.requests) == n and temporary(p.finish()) == temporary(first)
+        settle(p, id_, m["audit_seq"], 403)
+        name, m = again(p, id_, **EXPIRED)
+        assert (name, m["code"]) == ("DENY", "no_plan"), (name, m)
+    with case("nor does it come again after another class, or a status alone"):
+        for change in (dict(previous_status=403), dict(previous_status=403, previous_class=NUM["CLASS_AUTH"]),
+                       dict(previous_status=500, previous_class=NUM["CLASS_SERVER"])):
+            id_, _ = begun(p)
+            name, m = again(p, id_, **change)
+            assert (name, m["code"]) == ("DENY", "no_plan"), (change, name, m)
+    with case("nor before the first try"):
+        id_, _ = p.plan()
+        name, m = again(p, id_, attempt=1, **EXPIRED)
+        assert (name, m["code"]) == ("DENY", "no_plan"), (name, m)
+    with case("an older token is dropped; no other to be had: the refusal names the exchange, and the attempt is spent"):
+        p.close()
+        p = Path(v, key, lanes=64)
+        time.sleep(31)
+        ids = [p.send(i) for i in range(64)]
+        seqs = [p.gw.wait(i)[2]["audit_seq"] for i in ids]
+        old = set()
+        for i, lane in enumerate(p.lanes):
+            old.add(temporary(p.finish(i)))
+            settle(p, ids[i], seqs[i], 403)
+        assert len(old) == 1, old
+        sts.mode = "500"
+        name, m = again(p, ids[0], **EXPIRED)
+        assert (name, m["code"]) == ("DENY", "token_exchange_failed"), (name, m)
+        name, m = again(p, ids[0], **EXPIRED)
+        assert (name, m["code"]) == ("DENY", "no_plan"), (name, m)
+        sts.mode = "good"
+    with case("requests that saw the same key expire make one exchange, and go out with its key"):
+        time.sleep(3)  # the back-off of the failure
+        n, fresh, sts.delay = len(sts.up.requests), len(audit.wait("TOKEN_REFRESHED")), 0.5
+        for i in range(1, 64):
+            p.gw.chan.send("USE", ids[i], **p.gw.use_fields(None, p.sealer.number, p.lanes[i].id, BODY,
+                                                            operation="OP_BEDROCK_CONVERSE", **EXPIRED))
+        got = [p.gw.wait(i)[0] for i in ids[1:]]
+        sts.delay = 0
+        assert got == ["GO"] * 63 and len(sts.up.requests) == n + 1, (got, len(sts.up.requests) - n)
+        assert {temporary(p.finish(i)) for i in range(1, 64)} & old == set()
+        audit.wait("TOKEN_REFRESHED", fresh + 1)
+    p.close()
+    with case("a lasting key's attempt never comes again"):
+        admin.done("CREDENTIAL_PUT", **admin.put("aws", "BEDROCK", SECRET, auth=NUM["AUTH_SIGV4"], region=REGION, host="localhost",
+                                                 port=bedrock.port, access_key_id="AKIAIOSFODNN7EXAMPLE", ca_pem=certs.pem(),
+                                                 expect=0xffffffff))
+        p = Path(v, key)
+        _, plan = p.plan()
+        assert [a["renews"] for a in plan["attempt"]] == [False], plan
+        id_, _ = begun(p)
+        name, m = again(p, id_, **EXPIRED)
+        assert (name, m["code"]) == ("DENY", "no_plan"), (name, m)
+        p.close()
+
+
 def main():
     v = Vault(BUILD)
     assert v.start(), v.log()
@@ -369,6 +464,7 @@ def main():
         assert name == "DENY" and m["code"] == "token_exchange_failed", (name, m)
         audit.wait("PEER_REJECTED")
         p.close()
+    expired(v, admin, key, audit)
     with case("no secret in the log"):
         for s in (SECRET, OTHER, TEMPORARY, SESSION):
             assert s not in v.log()

@@ -31,14 +31,15 @@
 #include "gatewayd/wire.h"
 #include "proto/link.h"
 
-#define GW_EVENTS 64U
+#define GW_EVENTS 128U
 
 // One thing that reached a stand-in, in order over all of them.
 struct gw_event {
-	uint8_t type;	  // message type
-	uint64_t id;	  // frame id
-	uint64_t a, b, c; // USE: attempt, lane, previous status; APPEND: result, ref_seq, status
-	uint64_t op;	  // USE: operation
+	uint8_t type;	   // message type
+	uint64_t id;	   // frame id
+	uint64_t a, b, c;  // USE: attempt, lane, previous status; APPEND: result, ref_seq, status
+	uint64_t op;	   // USE: operation
+	uint64_t class_id; // USE: of the failure before; APPEND: of this one
 	uint64_t tokens_in, tokens_out; // SETTLE
 	char text[66];			// AUTHORIZE: model; APPEND: error code
 };
@@ -76,6 +77,7 @@ struct gw {
 		enum provider provider;
 		enum operation op;
 		const char *model;
+		bool renews;
 	} way[MSG_ATTEMPTS_MAX];
 	size_t attempts;   // credentials 1..attempts in each plan
 	bool grant_body;   // the sealer grants BODY at once
@@ -88,6 +90,8 @@ struct gw {
 	uint8_t last_sha256[32];
 	size_t last_header_count;
 	uint64_t last_header[MSG_HEADERS_MAX];
+	size_t last_num_count; // of the last APPEND
+	struct msg_attr_num last_num[MSG_ATTRS_MAX];
 	int client;	     // the test's end of the client connection
 	char answer[262144]; // read by gw_read
 	size_t answer_len;
@@ -215,7 +219,8 @@ gw_plan(uint64_t id, uint64_t first_credential)
 		    .host = VIEW("127.0.0.1"),
 		    .port = sock_local_port(gw.provider_fd),
 		    .model = view_of(gw.way[i].model != NULL ? gw.way[i].model : "m"),
-		    .operation = gw.way[i].op != 0 ? gw.way[i].op : OP_OPENAI_CHAT};
+		    .operation = gw.way[i].op != 0 ? gw.way[i].op : OP_OPENAI_CHAT,
+		    .renews = gw.way[i].renews};
 	link_send(gw.vault, MSG_PLAN, id, &m);
 }
 
@@ -264,6 +269,7 @@ gw_note_use(const struct frame *f)
 	    .a = m.attempt,
 	    .b = m.lane,
 	    .c = m.previous_status,
+	    .class_id = m.previous_class,
 	    .op = m.operation});
 	gw.last_use = m.body_len;
 	gw.last_header_count = m.header_count;
@@ -366,6 +372,13 @@ gw_audit_frame(void *cookie, struct link *l, const struct frame *f)
 	struct gw_event e = {
 	    .type = f->type, .id = f->id, .a = m.result, .b = m.ref_seq, .c = m.num[0].value};
 	assert_int_equal(m.num[0].key, ATTR_STATUS);
+	for (size_t i = 0; i < m.text_count; i++)
+		if (m.text[i].key == ATTR_ERROR_CLASS)
+			for (uint64_t c = 1; c <= CLASS_LAST; c++)
+				if (view_eq_str(m.text[i].value, ids_class(c)))
+					e.class_id = c;
+	gw.last_num_count = m.num_count;
+	memcpy(gw.last_num, m.num, sizeof(m.num));
 	assert_int_equal(view_copy(m.error_code, e.text, sizeof(e.text)), 0);
 	gw_note(&e);
 	if (gw.auto_ack)
@@ -453,6 +466,18 @@ gw_count(uint8_t type)
 #define GW_ANSWER                                                                                  \
 	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n"          \
 	"{\"answer\":42}"
+
+#define GW_NO_ATTR UINT64_MAX
+
+// A number of the last record.
+static inline uint64_t
+gw_attr(enum audit_attr key)
+{
+	for (size_t i = 0; i < gw.last_num_count; i++)
+		if (gw.last_num[i].key == key)
+			return gw.last_num[i].value;
+	return GW_NO_ATTR;
+}
 
 // --- the two ends ------------------------------------------------------------------------
 

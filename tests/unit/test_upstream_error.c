@@ -15,7 +15,7 @@ static void
 expect(enum provider p, unsigned status, const char *header, const char *body, const char *type,
     const char *code, enum error_class want)
 {
-	upstream_error_read(&e, p, status, view_of(header), view_of(body));
+	upstream_error_read(&e, p, status, false, view_of(header), view_of(body));
 	assert_string_equal(e.type, type);
 	assert_string_equal(e.code, code);
 	assert_int_equal(e.class_id, want);
