@@ -57,12 +57,14 @@ fi
 if [ "$level" = build ]; then exit 0; fi
 
 # The SDKs, into build/deps, each under a stamp that holds what it was made from.
-pip_stamp=$(cat tests/sdk/requirements.txt; python3 --version)
+pip_stamp=$(cat tests/sdk/requirements.txt tests/sdk/requirements-older.txt; python3 --version)
 if [ "$(cat $deps/venv/stamp 2>/dev/null)" != "$pip_stamp" ]; then
 	echo "  PIP tests/sdk/requirements.txt"
 	rm -rf $deps/venv
 	python3 -m venv $deps/venv
 	$deps/venv/bin/pip install -q --disable-pip-version-check -r tests/sdk/requirements.txt
+	$deps/venv/bin/pip install -q --disable-pip-version-check --target $deps/venv/older \
+		-r tests/sdk/requirements-older.txt
 	echo "$pip_stamp" >$deps/venv/stamp
 fi
 npm_stamp=$(cat tests/sdk/package.json; node --version)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Anthropic's Node SDKs (SDK_MODULE: its own, for Bedrock, for Vertex AI), asked for Claude at every provider that has it.
+// Anthropic's Node SDKs (SDK_MODULE: its own by its majors, for Bedrock, for Vertex AI), asked for Claude at every
+// provider that has it.
 "use strict";
 const assert = require("node:assert");
-const Anthropic = require("@anthropic-ai/sdk");
+const Anthropic = require(process.env.SDK_MODULE === "anthropic0" ? "anthropic0" : "@anthropic-ai/sdk");
 const { test, raises, cut, drain, done } = require("./tap.cjs");
 const { PNG, CITY, SAW, order, aborted, targets } = require("./matrix.cjs");
 

@@ -102,7 +102,8 @@ def through(stack, tls):
 
 
 PROGRAMS = [("openai", "openai", {"SDK_MODULE": "openai"}), ("openai", "openai", {"SDK_MODULE": "openai6"}),
-            ("anthropic", "anthropic", {"SDK_MODULE": "@anthropic-ai/sdk"}),
+            ("openai", "openai", {"SDK_MODULE": "openai4"}),
+            ("anthropic", "anthropic", {"SDK_MODULE": "@anthropic-ai/sdk"}), ("anthropic", "anthropic", {"SDK_MODULE": "anthropic0"}),
             ("anthropic", "bedrock-sdk", {"SDK_MODULE": "@anthropic-ai/bedrock-sdk"}),
             ("genai", "genai", {"SDK_MODULE": "@google/genai"}), ("genai", "genai", {"SDK_MODULE": "genai2"}),
             ("ai", "ai", {"SDK_MAJOR": "7"}), ("ai", "ai", {"SDK_MAJOR": "6"}),

@@ -5,7 +5,7 @@ the simulators take is judged by each provider's own rules, what comes back by t
 """
 
 import sdk
-from sdk import case, cut, expect, ok
+from sdk import case, cut, expect, note, ok
 import anthropic
 import openai
 
@@ -81,6 +81,7 @@ def check_claude(c, s, model, name):
         assert ask().content
 
 
+note("openai %s, anthropic %s" % (openai.__version__, anthropic.__version__))
 with ProviderStack() as stack:
     w = stack.sim.world
     stack.add("gemini", "gemini", w.gemini_key)
