@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""An upstream that others wrote: the aimock mock provider behind a small TLS front, asked through the gateway by the
-official OpenAI and Anthropic SDKs; then in its chaos modes, which must reach the client as errors, never as an answer.
+"""An upstream that others wrote: the aimock mock provider behind a small TLS front, playing OpenAI, Anthropic, Gemini,
+Bedrock and Azure, asked through the gateway by official SDKs, natively and translated; then in its chaos modes, which must
+reach the client as errors, never as an answer.
 """
 
 import json
@@ -15,12 +16,16 @@ import time
 import sdk
 from sdk import case, expect, free_port
 import anthropic
+import google.genai
 import openai
 
 from upstream import Certs
 
 CLI = os.path.join(sdk.NODE, "@copilotkit", "aimock", "dist", "cli.js")
-KEYS = {"openai": "sk-aimock-0123456789abcdefghij", "anthropic": "sk-ant-aimock-0123456789abcdefghij"}
+KEYS = {"openai": "sk-aimock-0123456789abcdefghij", "anthropic": "sk-ant-aimock-0123456789abcdefghij",
+        "gemini": "AIzaAimock0123456789abcdefghij", "bedrock": "ABSKaimock0123456789abcdefghij",
+        "azure": "a1b0c6789abcdef0123456789abcdef0"}
+TRANSLATED = ("anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash", "bedrock/claude-sonnet-4-5", "bedrock/nova-lite", "azure/gpt-4o")
 FIXTURES = {"fixtures": [
     {"match": {"userMessage": "weather"}, "response": {"toolCalls": [{"name": "weather", "arguments": {"city": "Brno"}}]}},
     {"match": {"userMessage": "hello"}, "response": {"content": "Hello from somebody else's mock, in many pieces."}}]}
@@ -95,23 +100,47 @@ class Front:
                 pass
 
 
-def good(o, a):
-    with case("openai: answer, stream, tool call"):
-        assert "somebody else" in o.chat.completions.create(model="gpt-4o", messages=HELLO).choices[0].message.content
-        text = "".join(c.choices[0].delta.content or "" for c in o.chat.completions.create(
-            model="gpt-4o", messages=HELLO, stream=True) if c.choices)
-        assert text == FIXTURES["fixtures"][1]["response"]["content"], text
-        r = o.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "weather"}], tools=[
-            {"type": "function", "function": {"name": "weather", "parameters": TOOL}}])
-        assert json.loads(r.choices[0].message.tool_calls[0].function.arguments) == {"city": "Brno"}, r
-    with case("anthropic: answer, stream, tool call"):
-        r = a.messages.create(model="claude-haiku-4-5", max_tokens=64, messages=HELLO)
-        assert "somebody else" in r.content[0].text, r
-        with a.messages.stream(model="claude-haiku-4-5", max_tokens=64, messages=HELLO) as s:
-            assert s.get_final_text() == FIXTURES["fixtures"][1]["response"]["content"]
-        r = a.messages.create(model="claude-haiku-4-5", max_tokens=64, messages=[{"role": "user", "content": "weather"}],
-                              tools=[{"name": "weather", "input_schema": TOOL}])
-        assert r.stop_reason == "tool_use" and r.content[-1].input == {"city": "Brno"}, r
+SAID = FIXTURES["fixtures"][1]["response"]["content"]
+
+
+def good(o, a, g):
+    for model in ("gpt-4o",) + TRANSLATED:
+        with case(model + " by OpenAI's SDK: answer, stream, tool call"):
+            assert o.chat.completions.create(model=model, messages=HELLO).choices[0].message.content == SAID
+            text = "".join(c.choices[0].delta.content or "" for c in o.chat.completions.create(
+                model=model, messages=HELLO, stream=True) if c.choices)
+            assert text == SAID, text
+            r = o.chat.completions.create(model=model, messages=[{"role": "user", "content": "weather"}], tools=[
+                {"type": "function", "function": {"name": "weather", "parameters": TOOL}}])
+            assert json.loads(r.choices[0].message.tool_calls[0].function.arguments) == {"city": "Brno"}, r
+    for model in ("claude-haiku-4-5", "bedrock/claude-sonnet-4-5"):
+        with case(model + " by Anthropic's SDK: answer, stream, tool call"):
+            r = a.messages.create(model=model, max_tokens=64, messages=HELLO)
+            assert r.content[0].text == SAID, r
+            if not model.startswith("bedrock"):     # this mock leaves the "bytes" out of InvokeModel's chunks
+                with a.messages.stream(model=model, max_tokens=64, messages=HELLO) as s:
+                    assert s.get_final_text() == SAID
+            r = a.messages.create(model=model, max_tokens=64, messages=[{"role": "user", "content": "weather"}],
+                                  tools=[{"name": "weather", "input_schema": TOOL}])
+            assert r.stop_reason == "tool_use" and r.content[-1].input == {"city": "Brno"}, r
+    with case("gemini by Google's SDK: answer, stream"):
+        assert g.models.generate_content(model="gemini-2.5-flash", contents="hello").text == SAID
+        assert "".join(c.text or "" for c in g.models.generate_content_stream(model="gemini-2.5-flash", contents="hello")) == SAID
+
+
+def calls(o, a, g):
+    """What is asked of a provider in chaos: name -> function that must raise."""
+    out = {}
+    for model in ("gpt-4o",) + TRANSLATED:
+        out[model] = lambda m=model: o.chat.completions.create(model=m, messages=HELLO)
+        out[model + ", a stream"] = lambda m=model: list(o.chat.completions.create(model=m, messages=HELLO, stream=True))
+    for model in ("anthropic/claude-haiku-4-5", "bedrock/claude-sonnet-4-5"):
+        out["messages of " + model] = lambda m=model: a.messages.create(model=m, max_tokens=64, messages=HELLO)
+        out["messages of %s, a stream" % model] = lambda m=model: list(a.messages.create(
+            model=m, max_tokens=64, messages=HELLO, stream=True))
+    out["generateContent"] = lambda: g.models.generate_content(model="gemini-2.5-flash", contents="hello").text
+    out["generateContent, a stream"] = lambda: list(g.models.generate_content_stream(model="gemini-2.5-flash", contents="hello"))
+    return out
 
 
 with sdk.Stack() as stack:
@@ -119,25 +148,25 @@ with sdk.Stack() as stack:
     ca = os.path.join(stack.dir, "up-ca.pem")
     for item in json.loads(stack.ctl("credential", "list", "--json").stdout):
         stack.ctl("credential", "remove", item["name"])
-    for provider in ("openai", "anthropic"):
+    more = {"bedrock": ["--region", "us-east-1"], "azure": ["--api-version", "2024-10-21"]}
+    for provider, secret in KEYS.items():
         stack.ctl("credential", "add", provider, "--provider", provider, "--host", "localhost:%d" % front.port, "--ca", ca,
-                  input=KEYS[provider].encode() + b"\n")
+                  *more.get(provider, []), input=secret.encode() + b"\n")
     base = "http://127.0.0.1:%d" % stack.port
     o = openai.OpenAI(base_url=base + "/v1", api_key=stack.key, max_retries=0, timeout=15)
     a = anthropic.Anthropic(base_url=base, api_key=stack.key, max_retries=0, timeout=15)
+    g = google.genai.Client(api_key=stack.key, vertexai=False, http_options=google.genai.types.HttpOptions(
+        base_url=base, timeout=15000, retry_options=google.genai.types.HttpRetryOptions(attempts=1)))
     mock = Aimock(stack.dir)
     front.target = mock.port
-    good(o, a)
+    good(o, a, g)
     mock.stop()
-    for mode in ("drop", "disconnect", "ratelimit"):
+    for mode in ("drop", "malformed", "disconnect", "ratelimit"):
         mock = Aimock(stack.dir, "--chaos-%s" % mode, "1")
         front.target = mock.port
-        kind = openai.RateLimitError if mode == "ratelimit" else Exception
-        expect(kind, "openai: chaos %s is an error" % mode, lambda: o.chat.completions.create(model="gpt-4o", messages=HELLO))
-        for what, fn in (("stream", lambda: list(o.chat.completions.create(model="gpt-4o", messages=HELLO, stream=True))),
-                         ("anthropic stream", lambda: list(a.messages.create(
-                             model="claude-haiku-4-5", max_tokens=64, messages=HELLO, stream=True)))):
-            expect(Exception, "%s: chaos %s is an error" % (what, mode), fn)
+        for name, fn in calls(o, a, g).items():
+            rate = mode == "ratelimit" and not name.startswith(("messages", "generate"))
+            expect(openai.RateLimitError if rate else Exception, "chaos %s: %s" % (mode, name), fn)
         mock.stop()
     mock = Aimock(stack.dir)
     front.target = mock.port
