@@ -181,11 +181,20 @@ attempt_on_answer(struct exchange *x, enum answer_result r)
 		exchange_end_lane(x, x->a.reusable && x->body_sent == use_body_len(x));
 		x->holding = true;
 		exchange_end_note(x, RESULT_FAILED, answer_error_code(&x->a));
-		// Without GO the number of this attempt is not known yet: no next one.
-		if (!x->went || !attempt_after(x, x->a.fault, x->a.fault_status))
-			attempt_deliver_held(x);
+		// Without GO the number of this attempt is not known yet, and so no next one.
+		x->overtook = !x->went && x->use_sent;
+		if (!x->overtook)
+			attempt_mend(x);
 		break;
 	}
+}
+
+void
+attempt_mend(struct exchange *x)
+{
+	x->overtook = false;
+	if (!x->went || !attempt_after(x, x->a.fault, x->a.fault_status))
+		attempt_deliver_held(x);
 }
 
 void

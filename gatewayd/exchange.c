@@ -102,6 +102,8 @@ exchange_on_go(struct exchange *x, const struct msg_go *m)
 		exchange_end_finish(x);
 	} else if (x->restart) {
 		attempt_start_over(x);
+	} else if (x->overtook) {
+		attempt_mend(x);
 	} else {
 		attempt_forget_held(x);
 		use_body(x);
@@ -196,6 +198,8 @@ exchange_on_vault_lost(struct exchange *x)
 	x->use_sent = false;
 	if (x->ended)
 		exchange_end_finish(x);
+	else if (x->overtook)
+		attempt_mend(x);
 	else if (!x->went)
 		exchange_end_fail_vault(x);
 	// Else the answer is under way; its lane tells how it ends.

@@ -269,11 +269,27 @@ names_state(enum operation op, const struct json_member *m)
 			   json_member_is(m, "conversation", "id", NULL));
 }
 
+// Azure's clients name the deployment in the path and the model in the body.
+static void
+note_body_model(struct fields *f, const struct json_member *m)
+{
+	free(f->r->model_text);
+	f->r->model_text = base_calloc(1, m->value.len + 1);
+	f->r->body_model = (struct view){.p = f->r->model_text, .len = 0};
+	if (m->kind != SCAN_STRING)
+		return;
+	if (m->value.len != 0)
+		memcpy(f->r->model_text, m->value.p, m->value.len);
+	f->r->body_model.len = m->value.len;
+}
+
 static void
 on_member(void *cookie, const struct json_member *m)
 {
 	struct fields *f = cookie;
-	if (json_member_is(m, "model", NULL, NULL) && !f->r->path_model) {
+	if (json_member_is(m, "model", NULL, NULL) && f->r->path_model) {
+		note_body_model(f, m);
+	} else if (json_member_is(m, "model", NULL, NULL)) {
 		f->models++;
 		f->bad_model = f->bad_model || m->kind != SCAN_STRING || m->value.len == 0;
 		for (size_t i = 0; i < m->value.len; i++)

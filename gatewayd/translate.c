@@ -55,7 +55,7 @@ static void
 take_model(struct translation *t, const struct request *r, const struct plan_attempt *a,
     struct dialect_model *m)
 {
-	m->asked = r->body_model.len != 0 ? r->body_model : r->model;
+	m->asked = r->body_model.len != 0 && !r->path_model ? r->body_model : r->model;
 	m->upstream = view_of(a->model);
 	m->betas = VIEW("");
 	if (t->w->catalogue.present == NULL)
@@ -147,7 +147,7 @@ translate_begin(struct translation **t, struct worker *w, const struct request *
     size_t attempt, struct failure *f)
 {
 	const struct plan_attempt *a = &p->attempt[attempt];
-	bool renamed = !r->path_model && !view_eq_str(r->body_model, a->model);
+	bool renamed = !view_eq_str(r->body_model, a->model);
 	enum dialect_pair pair;
 	translate_end(t);
 	if (!dialect_pair_of(r->op, (enum provider)a->provider, a->operation, renamed, &pair))

@@ -167,6 +167,29 @@ def check_embeddings(s):
         assert r.status == 400 and "1 text" in r.json()["error"]["message"], r
 
 
+def check_azure(s):
+    world = s.sim.world
+    body = ask("gpt-4o-mini", "žluť")
+    for dated in (False, True):
+        s.add("azure", "azure", world.azure_key, "--host", world.azure_resource + ".openai.azure.com",
+              "--deployment", "gpt-4o-mini=chat-dep", *(["--api-version", "2024-10-21"] if dated else []))
+        way = "dated" if dated else "v1"
+        for what, path, b in (("its own path and the model's name", "/azure/openai/deployments/gpt-4o-mini/chat/completions", body),
+                              ("a body without a model", "/azure/openai/deployments/gpt-4o-mini/chat/completions",
+                               {"messages": body["messages"]}),
+                              ("OpenAI's path", CHAT_PATH, dict(body, model="azure/gpt-4o-mini"))):
+            with case("azure, %s: the deployment, by %s" % (way, what)):
+                r = s.post(path, b)
+                assert r.status == 200 and r.json()["choices"][0]["message"]["content"] == "You said: žluť", r
+                r = s.post(path, dict(b, stream=True))
+                assert r.status == 200 and events(r.body)[-1] == (None, "[DONE]"), r
+        if not dated:
+            with case("azure: responses"):
+                r = s.post("/v1/responses", {"model": "azure/gpt-4o-mini", "input": "žluť"})
+                assert r.status == 200 and "You said: žluť" in r.body.decode("unicode_escape", "replace") + r.body.decode(), r
+        s.ctl("credential", "remove", "azure")
+
+
 # --- what fails -----------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +305,7 @@ def main():
             check_chat(s, name)
         check_messages(s)
         check_embeddings(s)
+        check_azure(s)
         for name in MODELS:
             check_errors(s, name)
         for name in MODELS:

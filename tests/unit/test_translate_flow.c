@@ -52,6 +52,28 @@ test_renamed(void **state)
 	gw_read("{\"answer\":42}");
 }
 
+// Azure: the deployment stands in the path or in the body, and clients write both.
+static void
+test_azure(void **state)
+{
+	(void)state;
+	static const char *const bodies[][2] = {{"{\"model\":\"gpt-4o\"}", "{\"model\":\"dep\"}"},
+	    {" { }", " {\"model\":\"dep\" }"}, {"{\"n\":1}", "{\"model\":\"dep\",\"n\":1}"},
+	    {"{\"model\":null,\"n\":1}", "{\"model\":\"dep\",\"n\":1}"},
+	    {"{\"model\":\"dep\",\"n\" :1}", "{\"model\":\"dep\",\"n\" :1}"}};
+	gw.way[0].provider = PROVIDER_AZURE;
+	gw.way[0].model = "dep";
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		clear();
+		gw_post_to("/azure/openai/deployments/gpt-4o/chat/completions", bodies[i][0]);
+		e = gw_wait(MSG_USE);
+		gw_settle();
+		assert_string_equal(gw_lane(e->b)->text, bodies[i][1]);
+		gw_plain(e->b, GW_ANSWER);
+		gw_read("{\"answer\":42}");
+	}
+}
+
 static void
 test_dropped_and_strict(void **state)
 {
@@ -406,7 +428,7 @@ int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
-	const struct CMUnitTest tests[] = {T(test_whole), T(test_renamed),
+	const struct CMUnitTest tests[] = {T(test_whole), T(test_renamed), T(test_azure),
 	    T(test_dropped_and_strict), T(test_broken_whole), T(test_too_large), T(test_errors),
 	    T(test_cannot_be_translated), T(test_stream), T(test_stream_error_after_content),
 	    T(test_stream_cut), T(test_heartbeat), T(test_client_leaves), T(test_back_pressure)};

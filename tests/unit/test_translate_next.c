@@ -68,6 +68,45 @@ test_next_is_translated(void **state)
 	expect_not("down");
 }
 
+// An error that overtakes GO leads to the next attempt all the same.
+static void
+test_error_before_go(void **state)
+{
+	(void)state;
+	for (int lost = 0; lost < 2; lost++) {
+		memset(gw.way, 0, sizeof(gw.way));
+		to_messages(1);
+		gw.attempts = 2;
+		gw.auto_go = false;
+		clear();
+		gw_post(ASK);
+		e = gw_wait(MSG_USE);
+		uint64_t id = e->id;
+		gw_settle();
+		answer(e->b, 529, "", "{\"error\":{\"message\":\"down\"}}");
+		gw_settle();
+		assert_int_equal(gw_count(MSG_USE), (size_t)lost * 2 + 1);
+		assert_int_equal(
+		    read(gw.client, gw.answer, 1), -1); // neither answer nor attempt yet
+		if (lost) {
+			link_free(gw.vault);
+			gw.vault = NULL;
+			gw_read("down");
+			return;
+		}
+		gw_go(id, 0);
+		e = gw_wait(MSG_USE);
+		assert_int_equal(e->a, 1);
+		assert_int_equal(e->op, OP_ANTHROPIC_MESSAGES);
+		gw_go(id, 1);
+		gw_settle();
+		answer(e->b, 200, "Content-Type: application/json\r\n", MESSAGE);
+		gw_read("\"total_tokens\":10");
+		gw_settle();
+		assert_int_equal(gw_count(MSG_APPEND), 2);
+	}
+}
+
 // The next attempt cannot serve this request: the client gets the answer of the last one.
 static void
 test_next_cannot_be_translated(void **state)
@@ -140,6 +179,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
 	const struct CMUnitTest tests[] = {T(test_next_is_native), T(test_next_is_translated),
-	    T(test_next_cannot_be_translated), T(test_held_error_is_given), T(test_plan_changed)};
+	    T(test_error_before_go), T(test_next_cannot_be_translated), T(test_held_error_is_given),
+	    T(test_plan_changed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
