@@ -12,7 +12,7 @@
 #include "common/http_write.h"
 #include "gatewayd/answer_state.h"
 #include "gatewayd/cost.h"
-#include "gatewayd/upstream_error.h"
+#include "proto/upstream_error.h"
 
 #define HOLD_MAX (64U * 1024U)
 

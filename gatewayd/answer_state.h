@@ -5,7 +5,7 @@
 #define GATEWAYD_ANSWER_STATE_H
 
 #include "gatewayd/answer.h"
-#include "gatewayd/upstream_error.h"
+#include "proto/upstream_error.h"
 
 // Writes the head; length: of the body if it is known, else -1.
 void answer_begin(struct answer *a, int64_t length);

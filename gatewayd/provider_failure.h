@@ -5,7 +5,7 @@
 #define GATEWAYD_PROVIDER_FAILURE_H
 
 #include "gatewayd/errors.h"
-#include "gatewayd/upstream_error.h"
+#include "proto/upstream_error.h"
 
 // status: the provider's, 200 for an error inside a stream. f borrows from e.
 void provider_failure_of(const struct upstream_error *e, unsigned status, struct failure *f);

@@ -278,6 +278,7 @@ static const struct msg_field credential_tested_fields[] = {
     UINT(msg_credential_tested, latency_ms, UINT32_MAX),
     UINT(msg_credential_tested, skew_s, UINT32_MAX),
     BOOL(msg_credential_tested, skew_ahead),
+    STR(msg_credential_tested, outcome, 32),
 };
 
 static const struct msg_field vkey_issue_fields[] = {
@@ -364,6 +365,7 @@ static const struct msg_field exchanged_fields[] = {
     UINT(msg_exchanged, status, 999),
     UINT(msg_exchanged, fault, LANE_ABANDONED),
     UINT(msg_exchanged, server_time_s, UINT64_MAX),
+    STR(msg_exchanged, error_type, 128),
     STR(msg_exchanged, code, 128),
     STR(msg_exchanged, message, 1024),
     STR(msg_exchanged, access_key_id, 128),

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "common/secmem.h"
+#include "proto/upstream_error.h"
+#include "vaultd/sealer_google.h"
 #include "vaultd/sealer_sts.h"
 
-#define MESSAGE_MAX 1024U
+#define MESSAGE_MAX   1024U
+#define NAME_TEXT_MAX 128U
 
 enum state { IDLE, READING, WHOLE, BROKEN };
 
@@ -17,6 +20,9 @@ struct sealer_exchange {
 	struct http_parser http;
 	uint64_t date_s;
 	unsigned status;
+	bool data;	// a content type of the API's, not a page for people
+	char type[192]; // x-amzn-errortype
+	struct upstream_error error;
 	size_t len;
 	char body[SEALER_EXCHANGE_BODY_MAX];
 };
@@ -25,7 +31,7 @@ static const struct http_limits limits = {.head_max = 16384,
     .start_line_max = 1024,
     .headers_max = 64,
     .trailer_max = 2048,
-    .body_max = SEALER_EXCHANGE_BODY_MAX};
+    .body_max = 64U << 20}; // of a list that a probe does not read; others: on_body()
 
 struct sealer_exchange *
 sealer_exchange_new(void)
@@ -48,11 +54,17 @@ sealer_exchange_free(struct sealer_exchange *x)
 int
 sealer_exchange_begin(struct sealer_exchange *x, uint64_t format)
 {
-	if (x->state != IDLE || format != EXCHANGE_STS)
+	if (x->state != IDLE || format < EXCHANGE_STS || format > EXCHANGE_PROBE)
 		return -1;
 	x->state = READING;
 	x->format = format;
 	return 0;
+}
+
+bool
+sealer_exchange_is_probe(const struct sealer_exchange *x)
+{
+	return x->format == EXCHANGE_PROBE;
 }
 
 // --- HTTP ----------------------------------------------------------------------------
@@ -87,13 +99,34 @@ sealer_exchange_date(struct view v)
 	return sealer_sts_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
+static bool
+begins(struct view v, const char *text)
+{
+	size_t n = strlen(text);
+	return v.len >= n && memcmp(v.p, text, n) == 0;
+}
+
+static bool
+success(const struct sealer_exchange *x)
+{
+	return x->status >= 200 && x->status < 300;
+}
+
+// A probe that succeeded is over: what its answer says is of no interest, and may be long.
 static void
 on_head(struct sealer_exchange *x)
 {
-	struct view date = http_header(&x->http, "date");
+	struct view date = http_header(&x->http, "date"),
+		    content = http_header(&x->http, "content-type"),
+		    type = http_header(&x->http, "x-amzn-errortype");
 	x->status = x->http.status;
+	x->data = begins(content, "application/json") || begins(content, "text/xml");
 	if (date.p != NULL)
 		x->date_s = sealer_exchange_date(date);
+	if (view_copy(type, x->type, sizeof(x->type)) != 0)
+		x->type[0] = '\0';
+	if (x->format == EXCHANGE_PROBE && success(x))
+		x->state = WHOLE;
 }
 
 static void
@@ -140,16 +173,68 @@ sealer_exchange_eof(struct sealer_exchange *x)
 
 // --- the result ------------------------------------------------------------------------
 
-// Text for people: one printable line.
+// Text for people: one printable line. Names: without spaces.
 static struct view
-printable(struct view v)
+printable(struct sealer_exchange *x, struct view v, size_t max, char lowest)
 {
-	char *p = (char *)(uintptr_t)v.p; // into x->body, which is ours
-	v.len = MIN(v.len, MESSAGE_MAX);
+	char *p = (char *)(uintptr_t)v.p;
+	if (p < (char *)x || p >= (char *)x + sizeof(*x))
+		return v; // a text of this program
+	v.len = MIN(v.len, max);
 	for (size_t i = 0; i < v.len; i++)
-		if (p[i] < 0x20 || p[i] > 0x7e)
+		if (p[i] < lowest || p[i] > 0x7e)
 			p[i] = '?';
 	return v;
+}
+
+static void
+bad_answer(struct msg_exchanged *m, const char *why)
+{
+	*m = (struct msg_exchanged){.code = VIEW("bad_answer"), .message = view_of(why)};
+}
+
+static void
+read_error(struct sealer_exchange *x, struct msg_exchanged *m)
+{
+	struct upstream_error *e = &x->error;
+	struct view body = {x->body, x->len};
+	upstream_error_read(
+	    e, 0, x->status, false, view_of(x->type), body); // the core knows whose it is
+	m->error_type = view_of(e->type);
+	m->code = view_of(e->code);
+	m->message = view_of(e->message);
+	struct msg_exchanged sts = {0};
+	if (begins(body, "<") && sealer_sts_read(x->body, x->len, &sts) == 0) {
+		m->code = sts.code;
+		m->message = sts.message;
+	}
+}
+
+static void
+read_sts(struct sealer_exchange *x, struct msg_exchanged *m)
+{
+	if (sealer_sts_read(x->body, x->len, m) != 0)
+		bad_answer(m, "The answer is not the XML that STS sends.");
+	else if (x->status != 200 && m->secret.len != 0)
+		bad_answer(m, "Credentials came with an error status.");
+}
+
+static void
+read_google(struct sealer_exchange *x, struct msg_exchanged *m)
+{
+	if (x->status != 200)
+		read_error(x, m);
+	else if (sealer_google_read(x->body, x->len, m) != 0)
+		bad_answer(m, "The answer is not the JSON that Google's token endpoint sends.");
+}
+
+static void
+read_probe(struct sealer_exchange *x, struct msg_exchanged *m)
+{
+	if (!success(x))
+		read_error(x, m);
+	else if (!x->data)
+		bad_answer(m, "The host answers, but not as the provider's API does.");
 }
 
 void
@@ -157,24 +242,19 @@ sealer_exchange_result(struct sealer_exchange *x, struct msg_exchanged *m)
 {
 	*m = (struct msg_exchanged){0};
 	bool whole = x->state == WHOLE;
-	struct msg_exchanged read = {0};
-	if (whole && sealer_sts_read(x->body, x->len, &read) == 0)
-		*m = read;
-	else if (whole)
-		*m = (struct msg_exchanged){.code = VIEW("bad_answer"),
-		    .message = VIEW("The answer is not the XML that STS sends.")};
-	else
-		*m = (struct msg_exchanged){.fault = LANE_PROTOCOL,
-		    .code = VIEW("bad_answer"),
-		    .message = VIEW("The answer is no HTTP that can be read.")};
+	if (!whole) {
+		bad_answer(m, "The answer is no HTTP that can be read.");
+		m->fault = LANE_PROTOCOL;
+	} else if (x->format == EXCHANGE_STS) {
+		read_sts(x, m);
+	} else if (x->format == EXCHANGE_GOOGLE_TOKEN) {
+		read_google(x, m);
+	} else {
+		read_probe(x, m);
+	}
 	m->status = whole ? x->status : 0;
 	m->server_time_s = x->date_s;
-	// Keys in an answer that is no success are nobody's.
-	if (m->status != 200 && m->secret.len != 0)
-		*m = (struct msg_exchanged){.status = x->status,
-		    .server_time_s = x->date_s,
-		    .code = VIEW("bad_answer"),
-		    .message = VIEW("Credentials came with an error status.")};
-	if (whole && m->message.p >= x->body && m->message.p < x->body + sizeof(x->body))
-		m->message = printable(m->message);
+	m->message = printable(x, m->message, MESSAGE_MAX, 0x20);
+	m->error_type = printable(x, m->error_type, NAME_TEXT_MAX, 0x21);
+	m->code = printable(x, m->code, NAME_TEXT_MAX, 0x21);
 }

@@ -17,6 +17,8 @@ void sealer_exchange_free(struct sealer_exchange *x);
 
 // A request of this format goes out; once. Before it nothing is fed.
 int sealer_exchange_begin(struct sealer_exchange *x, uint64_t format) MUST_CHECK;
+// A test of a credential: its answer holds no secret, unless somebody sends ours back.
+bool sealer_exchange_is_probe(const struct sealer_exchange *x);
 
 // Answer bytes. True when the answer is whole, or can never be: then take _result.
 bool sealer_exchange_feed(struct sealer_exchange *x, const uint8_t *p, size_t n);

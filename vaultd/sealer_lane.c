@@ -337,12 +337,18 @@ static enum sealer_lane_result
 take_answer(struct sealer_lane *l)
 {
 	struct sealer_exchange *x = l->env->exchange;
+	uint8_t *p = l->env->plain + SEALER_SCAN_ROOM;
 	enum sealer_tls_status s = SEALER_TLS_OK;
 	while (s == SEALER_TLS_OK && sealer_buf_len(sealer_tls_out(l->tls)) < LANE_WINDOW) {
 		size_t n;
-		s = sealer_tls_read(l->tls, l->env->plain, SEALER_TLS_RECORD_MAX, &n);
-		bool done = sealer_exchange_feed(x, l->env->plain, n);
-		sodium_memzero(l->env->plain, n);
+		s = sealer_tls_read(l->tls, p, SEALER_TLS_RECORD_MAX, &n);
+		// The scanner keeps the last bytes, which must not be of a temporary secret.
+		bool leak = sealer_exchange_is_probe(x) &&
+			    sealer_scan_feed(&l->scan, l->env->guard, p, n) < n;
+		bool done = !leak && sealer_exchange_feed(x, p, n);
+		sodium_memzero(l->env->plain, SEALER_SCAN_ROOM + n);
+		if (leak) // its texts would go to the administrator and into the log
+			return end(l, LANE_LEAK, "");
 		if (!done && s == SEALER_TLS_CLOSED)
 			done = sealer_exchange_eof(x);
 		emit_cipher(l);

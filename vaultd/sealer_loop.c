@@ -173,17 +173,26 @@ on_config(struct loop *p, const struct frame *f)
 }
 
 static bool
-seal_is_sound(const struct msg_seal *m)
+head_is_sound(struct view head, const struct msg_span *span, size_t count)
 {
-	if (m->head.len < 4 || memcmp(m->head.p + m->head.len - 4, "\r\n\r\n", 4) != 0)
+	if (head.len < 4 || memcmp(head.p + head.len - 4, "\r\n\r\n", 4) != 0)
 		return false;
-	for (size_t i = 0; i < m->span_count; i++) {
-		const struct msg_span *s = &m->span[i];
-		if (s->offset > m->head.len || s->len > m->head.len - s->offset ||
-		    s->public_len > s->len)
+	for (size_t i = 0; i < count; i++) {
+		const struct msg_span *s = &span[i];
+		if (s->offset > head.len || s->len > head.len - s->offset || s->public_len > s->len)
 			return false;
 	}
 	return true;
+}
+
+static void
+learn(struct loop *p, struct view head, const struct msg_span *span, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct msg_span *s = &span[i];
+		sealer_guard_learn(p->env.guard,
+		    (const uint8_t *)head.p + s->offset + s->public_len, s->len - s->public_len);
+	}
 }
 
 static enum chan_status
@@ -224,18 +233,14 @@ on_seal(struct loop *p, const struct frame *f)
 	struct msg_seal m;
 	if (chan_decode(p->control, f, &m) != CHAN_OK)
 		return CHAN_REJECT;
-	if (p->env.exchange != NULL || !seal_is_sound(&m))
+	if (p->env.exchange != NULL || !head_is_sound(m.head, m.span, m.span_count))
 		return chan_reject(p->control, "SEAL with an impossible head or span");
 	struct sealer_lane *l = sealer_table_find(p->table, m.lane);
 	if (l == NULL) {
 		refuse_seal(p, &m);
 		return CHAN_OK;
 	}
-	for (size_t i = 0; i < m.span_count; i++) {
-		const struct msg_span *s = &m.span[i];
-		sealer_guard_learn(p->env.guard,
-		    (const uint8_t *)m.head.p + s->offset + s->public_len, s->len - s->public_len);
-	}
+	learn(p, m.head, m.span, m.span_count);
 	return lane_result(p, l, sealer_lane_seal(l, &m));
 }
 
@@ -245,8 +250,10 @@ on_exchange(struct loop *p, const struct frame *f)
 	struct msg_exchange m;
 	if (chan_decode(p->control, f, &m) != CHAN_OK)
 		return CHAN_REJECT;
-	if (p->env.exchange == NULL || sealer_exchange_begin(p->env.exchange, m.format) != 0)
+	if (p->env.exchange == NULL || !head_is_sound(m.head, m.span, m.span_count) ||
+	    sealer_exchange_begin(p->env.exchange, m.format) != 0)
 		return chan_reject(p->control, "EXCHANGE that this sealer cannot make");
+	learn(p, m.head, m.span, m.span_count);
 	struct sealer_lane *l = sealer_table_find(p->table, p->only);
 	return l == NULL ? CHAN_OK : lane_result(p, l, sealer_lane_exchange(l, &m));
 }

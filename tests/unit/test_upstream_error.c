@@ -1,10 +1,11 @@
 // links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // What error answers of each provider say, in all the shapes they come in.
-#include "gatewayd/upstream_error.h"
+#include "proto/upstream_error.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -47,6 +48,49 @@ test_shapes(void **state)
 	expect(PROVIDER_VERTEX, 404, "", "<html>not here</html>", "", "", CLASS_NOT_FOUND);
 	expect(PROVIDER_OPENAI, 503, "", "", "", "", CLASS_OVERLOAD);
 	expect(PROVIDER_OPENAI, 500, "", "{\"error\":\"text\"}", "", "", CLASS_SERVER);
+	assert_string_equal(e.message, "text");
+	expect(PROVIDER_GEMINI, 429, "",
+	    "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{"
+	    "\"violations\":"
+	    "[{\"quotaId\":\"GenerateRequestsPerDayPerProject\"}]}]}}",
+	    "RESOURCE_EXHAUSTED", "GenerateRequestsPerDayPerProject", CLASS_QUOTA);
+	expect(PROVIDER_AZURE, 400, "",
+	    "{\"error\":{\"message\":\"m\",\"innererror\":{\"code\":"
+	    "\"ResponsibleAIPolicyViolation\"}}}",
+	    "", "ResponsibleAIPolicyViolation", CLASS_POLICY);
+	expect(PROVIDER_OPENAI_COMPATIBLE, 404, "",
+	    "{\"object\":\"error\",\"message\":\"no such model\",\"code\":\"model_not_found\"}", "",
+	    "model_not_found", CLASS_NOT_FOUND);
+}
+
+static void
+test_token_endpoint(void **state)
+{
+	(void)state;
+	expect(PROVIDER_VERTEX, 400, "",
+	    "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT Signature.\"}", "",
+	    "invalid_grant", CLASS_AUTH);
+	assert_string_equal(e.message, "Invalid JWT Signature.");
+	expect(PROVIDER_VERTEX, 401, "", "{\"error\":\"unauthorized_client\"}", "",
+	    "unauthorized_client", CLASS_DENIED);
+	expect(PROVIDER_OPENAI_COMPATIBLE, 404, "", "{\"error\":\"model 'x_y' not found\"}", "", "",
+	    CLASS_NOT_FOUND);
+	assert_string_equal(e.message, "model 'x_y' not found");
+}
+
+// A message that is too long is cut, not dropped: rules look at its beginning.
+static void
+test_long_message(void **state)
+{
+	(void)state;
+	char body[2048], *p = body;
+	p += sprintf(p, "{\"error\":{\"message\":\"API key not valid");
+	for (int i = 0; i < 300; i++)
+		p += sprintf(p, "\\u017e"); // two bytes each
+	sprintf(p, "\"}}");
+	expect(PROVIDER_GEMINI, 400, "", body, "", "", CLASS_AUTH);
+	assert_int_equal(strlen(e.message), 511); // 17 + 2 * 247
+	assert_int_equal((uint8_t)e.message[510], 0xbe);
 }
 
 static void
@@ -71,6 +115,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shapes),
+	    cmocka_unit_test(test_token_endpoint),
+	    cmocka_unit_test(test_long_message),
 	    cmocka_unit_test(test_retry_info),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading error bodies. Sources: OpenAI "Error codes", Anthropic "Errors", AWS restJson1
-// (x-amzn-errortype, __type), google.rpc.Status with ErrorInfo and RetryInfo. Pure.
-#include "gatewayd/upstream_error.h"
+// (x-amzn-errortype, __type), google.rpc.Status with ErrorInfo, QuotaFailure and
+// RetryInfo, RFC 6749 (token endpoints). Pure.
+#include "proto/upstream_error.h"
 
 #include <string.h>
 
@@ -14,15 +15,18 @@ copy(struct jv v, char *dst, size_t size)
 		dst[0] = '\0';
 }
 
-// A text for people: its beginning, in whole characters, when it is longer.
+// Text for people: cut rather than dropped, between characters.
 static void
 copy_text(struct jv v, char *dst, size_t size)
 {
 	struct buf b;
-	buf_init(&b, SIZE_MAX);
+	dst[0] = '\0';
+	if (!jv_is(v, JV_STRING))
+		return;
+	buf_init(&b, v.text.len);
 	jv_decode(v, &b);
 	size_t n = MIN(b.len, size - 1);
-	while (n > 0 && n < b.len && ((unsigned char)b.p[n] & 0xc0) == 0x80)
+	while (n != 0 && n < b.len && ((uint8_t)b.p[n] & 0xc0) == 0x80)
 		n--;
 	for (size_t i = 0; i < n; i++)
 		dst[i] = (unsigned char)b.p[i] < ' ' ? ' ' : b.p[i];
@@ -96,6 +100,18 @@ google_details(struct upstream_error *e, struct jv details)
 	}
 }
 
+// RFC 6749, section 5.2: a code and its description. Others put a sentence there.
+static void
+read_oauth(struct upstream_error *e, struct jv root, struct jv error)
+{
+	struct jv why = jv_get(root, "error_description");
+	copy_text(error, e->message, sizeof(e->message));
+	if (strchr(e->message, ' ') != NULL || strchr(e->message, '_') == NULL)
+		return;
+	copy(error, e->code, sizeof(e->code));
+	copy_text(why, e->message, sizeof(e->message));
+}
+
 static void
 read_body(struct upstream_error *e, struct jv root)
 {
@@ -111,13 +127,20 @@ read_body(struct upstream_error *e, struct jv root)
 		copy(jv_get(error, "code"), e->code, sizeof(e->code));
 		copy_text(jv_get(error, "message"), e->message, sizeof(e->message));
 		if (e->code[0] == '\0')
+			copy(jv_get2(error, "innererror", "code"), e->code, sizeof(e->code));
+		if (e->code[0] == '\0')
 			copy(jv_get2(error, "details", "error_code"), e->code, sizeof(e->code));
 		google_details(e, jv_get(error, "details"));
+		return;
+	}
+	if (jv_is(error, JV_STRING)) {
+		read_oauth(e, root, error);
 		return;
 	}
 	copy_text(jv_get(root, "message"), e->message, sizeof(e->message));
 	if (e->message[0] == '\0')
 		copy_text(jv_get(root, "Message"), e->message, sizeof(e->message));
+	copy(jv_get(root, "code"), e->code, sizeof(e->code));
 	char type[192];
 	if (e->type[0] == '\0' && jv_copy(jv_get(root, "__type"), type, sizeof(type)) >= 0)
 		aws_type(view_of(type), e->type, sizeof(e->type));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a provider's error answer says, in whatever shape it comes: OpenAI, Anthropic,
-// Bedrock (header and body), Google (also as an array), a page of HTML, nothing. Pure.
-#ifndef GATEWAYD_UPSTREAM_ERROR_H
-#define GATEWAYD_UPSTREAM_ERROR_H
+// Bedrock (header and body), Google (also as an array), a token endpoint, a page of HTML,
+// nothing. For the gateway, and for the sealer where the vault asks something itself. Pure.
+#ifndef PROTO_UPSTREAM_ERROR_H
+#define PROTO_UPSTREAM_ERROR_H
 
 #include "proto/errclass.h"
 
