@@ -4,6 +4,7 @@
 #include "vaultd/exchange.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,7 +166,9 @@ ask(struct exchange *x, const struct cred *c)
 	if (r == 0)
 		r = link_send(x->link, MSG_EXCHANGE, 0, &m);
 	head_wipe(x->core->work);
-	if (r != 0)
+	if (r == -2)
+		fail(x, "unusable_key", "The stored key is none that can be used.");
+	else if (r != 0)
 		fail(x, "vault_busy", "The vault's secret memory is full.");
 	else
 		x->phase = ASKED;
@@ -227,6 +230,7 @@ record(struct exchange *x)
 	const struct msg_attr_text text[] = {
 	    {ATTR_OPERATION, view_of(ids_operation(x->r.operation))},
 	    {ATTR_PROVIDER, view_of(ids_provider(c->provider))},
+	    {ATTR_MODEL, {x->r.model.p, MIN(x->r.model.len, 300U)}},
 	    {ATTR_UPSTREAM_HOST, view_of(x->r.host)},
 	    {ATTR_REGION, view_of(c->region)},
 	};
@@ -289,8 +293,13 @@ on_fault(struct exchange *x, struct link *l, const struct frame *f)
 	struct lane_note_who who = who_of(x);
 	m.audit_seq = x->seq;
 	lane_note_fault(&who, &m);
+	char why[200];
+	snprintf(why, sizeof(why), "The host's certificate was not acceptable: %.*s",
+	    (int)MIN(m.detail.len, 120U), m.detail.len == 0 ? "no reason given" : m.detail.p);
 	if (m.fault == LANE_TLS_FAILED)
-		fail(x, "tls_failed", "The host's certificate was not acceptable.");
+		fail(x, "tls_failed", why);
+	else if (m.fault == LANE_LEAK)
+		fail(x, "leak", "The answer held the key, and was cut off.");
 	else
 		fail(x, "connection_lost", "The connection ended before the answer.");
 	return CHAN_EOF;
@@ -346,7 +355,7 @@ on_close(void *cookie, struct link *l, enum chan_status why)
 	relay_lost(x, "connection_lost", "The connection to the provider was lost.");
 }
 
-// NULL, or why not.
+// NULL, or why not: nothing that the provider or the network would have to do with.
 static const char *
 open_sealer(struct exchange *x, struct gateway *gw)
 {
@@ -398,19 +407,29 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	fail(x, "timeout", "There was no answer in time.");
 }
 
+static struct exchange_result
+refusal(const struct core *core, const struct gateway *gw)
+{
+	const struct exchanges *e = core->exchanges;
+	if (!audit_link_ready(core->audit))
+		return (struct exchange_result){.code = "audit_unavailable",
+		    .message = "No key is used without an audit record."};
+	if (gw == NULL)
+		return (struct exchange_result){.code = "no_gateway",
+		    .message = "No gateway worker is there to connect to the provider."};
+	if (e->live >= EXCHANGE_MAX || e->ended >= ENDED_MAX)
+		return (struct exchange_result){
+		    .code = "vault_busy", .message = "Many exchanges are running."};
+	return (struct exchange_result){0};
+}
+
 bool
-exchange_start(struct core *core, const struct exchange_request *r, const char **why_r)
+exchange_start(struct core *core, const struct exchange_request *r, struct exchange_result *why_r)
 {
 	struct exchanges *e = core->exchanges;
 	struct gateway *gw = gateway_pick(core->gateways, r->prefer, 0);
-	*why_r = NULL;
-	if (!audit_link_ready(core->audit))
-		*why_r = "No key is used without an audit record.";
-	else if (gw == NULL)
-		*why_r = "No gateway worker is there to connect to the provider.";
-	else if (e->live >= EXCHANGE_MAX || e->ended >= ENDED_MAX)
-		*why_r = "Many exchanges are running.";
-	if (*why_r != NULL)
+	*why_r = refusal(core, gw);
+	if (why_r->code != NULL)
 		return false;
 	struct exchange *x = base_calloc(1, sizeof(*x));
 	x->magic = EXCHANGE_MAGIC;
@@ -418,8 +437,9 @@ exchange_start(struct core *core, const struct exchange_request *r, const char *
 	x->r = *r;
 	x->timer = event_new(core->base, -1, 0, on_timer, x);
 	BUG_IF(x->timer == NULL);
-	*why_r = open_sealer(x, gw);
-	if (*why_r != NULL) {
+	const char *why = open_sealer(x, gw);
+	if (why != NULL) {
+		*why_r = (struct exchange_result){.code = "vault_busy", .message = why};
 		event_free(x->timer);
 		free(x);
 		return false;
@@ -444,7 +464,14 @@ exchange_on_relay_failed(struct gateway *gw, const struct frame *f)
 		return CHAN_OK; // it crossed the end on the way
 	if (x->gateway != gw->id)
 		return chan_reject(link_chan(gw->link), "RELAY_FAILED of another worker's relay");
-	relay_lost(x, "provider_unreachable", "The host of the exchange cannot be reached.");
+	// The worker's own words: shown to people, nothing hangs on them.
+	char why[200];
+	snprintf(why, sizeof(why), "The host of the exchange cannot be reached: %.*s",
+	    (int)MIN(m.message.len, 120U), m.message.len == 0 ? "no reason given" : m.message.p);
+	for (char *p = why; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	relay_lost(x, "provider_unreachable", why);
 	return CHAN_OK;
 }
 

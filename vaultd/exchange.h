@@ -23,12 +23,12 @@
 
 // Builds the request into core->work and m_r; the credential is the present one, of the
 // version asked for. Called once, after the intent is durable; the caller wipes the work.
-// -1: secret memory is full.
+// -1: secret memory is full. -2: the key is none that can be used.
 typedef int exchange_build_fn(void *cookie, const struct cred *c, struct msg_exchange *m_r);
 
 struct exchange_result {
 	const struct msg_exchanged *answer; // NULL: there was none; code and message say why
-	const char *code;
+	const char *code;		    // static
 	const char *message;
 };
 
@@ -42,7 +42,8 @@ struct exchange_request {
 	uint64_t port;
 	uint64_t format; // enum exchange_format
 	uint64_t operation;
-	uint64_t prefer; // gateway channel, 0: any
+	struct view model; // for the audit trail; must stay until done
+	uint64_t prefer;   // gateway channel, 0: any
 	exchange_build_fn *build;
 	exchange_done_fn *done;
 	void *cookie;
@@ -51,8 +52,9 @@ struct exchange_request {
 struct exchanges *exchange_set_new(struct core *core);
 void exchange_set_free(struct exchanges *e); // no done is called any more
 
-// False and the reason (static text) if it cannot be begun now.
-bool exchange_start(struct core *core, const struct exchange_request *r, const char **why_r);
+// False and the reason (static texts) if it cannot be begun now.
+bool exchange_start(
+    struct core *core, const struct exchange_request *r, struct exchange_result *why_r);
 
 enum chan_status exchange_on_relay_failed(struct gateway *gw, const struct frame *f);
 void exchange_gateway_gone(struct core *core, uint64_t gateway);

@@ -89,17 +89,34 @@ good(const struct token *k, uint64_t now_s)
 	return k->has && now_s + TOKEN_MARGIN_S < k->expires_s;
 }
 
+// A changed credential begins anew.
+static struct token *
+get_version(struct tokens *t, uint64_t credential, uint64_t version)
+{
+	struct token *k = get(t, credential);
+	if (k->version == version)
+		return k;
+	empty(k);
+	k->version = version;
+	k->fetching = false;
+	k->failures = 0;
+	k->retry_s = 0;
+	return k;
+}
+
+bool
+token_renew(struct tokens *t, uint64_t credential, uint64_t version)
+{
+	struct token *k = get_version(t, credential, version);
+	bool begin = !k->fetching;
+	k->fetching = true;
+	return begin;
+}
+
 enum token_state
 token_ask(struct tokens *t, uint64_t credential, uint64_t version, uint64_t now_s)
 {
-	struct token *k = get(t, credential);
-	if (k->version != version) { // a changed credential begins anew
-		empty(k);
-		k->version = version;
-		k->fetching = false;
-		k->failures = 0;
-		k->retry_s = 0;
-	}
+	struct token *k = get_version(t, credential, version);
 	bool wait = now_s < k->retry_s;
 	if (good(k, now_s)) {
 		if (k->fetching || wait || now_s < k->refresh_s)

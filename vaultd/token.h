@@ -46,6 +46,10 @@ void token_set_free(struct tokens *t);
 enum token_state token_ask(
     struct tokens *t, uint64_t credential, uint64_t version, uint64_t now_s) MUST_CHECK;
 
+// Another one is wanted whatever there is, back-off or not (a test). True: the caller shall
+// fetch it now, as after FETCH. False: one is being fetched already.
+bool token_renew(struct tokens *t, uint64_t credential, uint64_t version) MUST_CHECK;
+
 // -1: secret memory is full. Results of a fetch for an older version are dropped.
 int token_put(struct tokens *t, uint64_t credential, uint64_t version, const struct token_value *v,
     uint64_t now_s) MUST_CHECK;

@@ -146,7 +146,7 @@ token_want(struct gateway *gw, struct plan *p, const struct cred *c, const struc
 	enum exchange_token_want w = EXCHANGE_TOKEN_GO;
 	if (exchange_token_needed(c))
 		w = exchange_token_want(gw->core, c, gw->id, d);
-	else if (kind_exchanges(c->auth)) {
+	else if (kind_exchanges(c->auth) && !exchange_token_signed(c)) {
 		deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
 		return EXCHANGE_TOKEN_NO;
 	}
@@ -166,7 +166,7 @@ reopen(struct gateway *gw, struct plan *p, const struct msg_use *m)
 		return;
 	uint64_t handle = p->attempt[m->attempt].handle;
 	const struct cred *c = cred_by_handle(gw->core->creds, handle);
-	if (c == NULL || !exchange_token_needed(c))
+	if (c == NULL || (!exchange_token_needed(c) && !exchange_token_signed(c)))
 		return;
 	(void)token_drop(gw->core->tokens, handle, clock_wall_ns() / 1000000000U);
 	p->reopened = true;
@@ -247,15 +247,15 @@ open_secrets(const struct pending *u, const struct cred *c, struct secret *secre
     struct secret *token, struct view *access_key_id, struct deny *d)
 {
 	struct core *core = u->core;
-	bool temporary = exchange_token_needed(c);
 	*secret = *token = (struct secret){0};
 	*access_key_id = view_of(c->access_key_id);
-	if (!temporary && kind_exchanges(c->auth))
+	if (exchange_token_needed(c) || exchange_token_signed(c))
+		return exchange_token_open(core, c, secret, token, access_key_id, d);
+	if (kind_exchanges(c->auth))
 		return deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
-	int r = temporary ? token_open(core->tokens, u->credential, c->version, now_s(), secret,
-				token, access_key_id)
-			  : cred_open_secret(core->creds, c, secret, token);
-	return r == 0 ? true : deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
+	if (cred_open_secret(core->creds, c, secret, token) == 0)
+		return true;
+	return deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");
 }
 
 // The secret is in plaintext only inside of this function.
