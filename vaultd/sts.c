@@ -7,6 +7,7 @@
 
 #include "vaultd/grammar.h"
 
+#define VERSION	     "2011-06-15"
 #define CRLF	     "\r\n"
 #define CONTENT_TYPE "application/x-www-form-urlencoded; charset=utf-8"
 #define USER_AGENT   "sallyport/" SALLYPORT_VERSION
@@ -39,8 +40,7 @@ put_host(struct head_work *w, const struct sts_request *r)
 // change.
 SENSITIVE
 static int
-put_head(struct head_work *w, const struct sts_request *r, struct view host, size_t body_len,
-    struct text *t)
+put_signature(struct head_work *w, const struct sts_request *r, struct view host, struct text *t)
 {
 	char signature[64];
 	struct view date = {w->date, sizeof(w->date)};
@@ -57,14 +57,7 @@ put_head(struct head_work *w, const struct sts_request *r, struct view host, siz
 	    .access_key_id = r->access_key_id};
 	if (sigv4_sign(&w->sig, &req, &scope, r->secret, signature) != 0)
 		return -1;
-	text_str(t, "POST / HTTP/1.1" CRLF "host: ");
-	text_view(t, host);
-	text_str(t, CRLF "content-type: " CONTENT_TYPE CRLF "x-amz-date: ");
-	text_view(t, date);
-	text_str(t, CRLF "accept-encoding: identity" CRLF "user-agent: " USER_AGENT CRLF
-			 "connection: close" CRLF "content-length: ");
-	text_uint(t, body_len);
-	text_str(t, CRLF "authorization: AWS4-HMAC-SHA256 Credential=");
+	text_str(t, "authorization: AWS4-HMAC-SHA256 Credential=");
 	text_view(t, r->access_key_id);
 	text_char(t, '/');
 	text_view(t, (struct view){w->date, 8});
@@ -74,29 +67,105 @@ put_head(struct head_work *w, const struct sts_request *r, struct view host, siz
 	text_view(t, w->sig.signed_headers);
 	text_str(t, ", Signature=");
 	text_view(t, (struct view){signature, sizeof(signature)});
-	text_str(t, CRLF CRLF);
-	return t->failed ? -1 : 0;
+	text_str(t, CRLF);
+	return 0;
 }
 
+static void
+put_head(const struct head_work *w, struct view host, size_t body_len, bool dated, struct text *t)
+{
+	text_str(t, "POST / HTTP/1.1" CRLF "host: ");
+	text_view(t, host);
+	text_str(t, CRLF "content-type: " CONTENT_TYPE CRLF);
+	if (dated) {
+		text_str(t, "x-amz-date: ");
+		text_view(t, (struct view){w->date, sizeof(w->date)});
+		text_str(t, CRLF);
+	}
+	text_str(t, "accept-encoding: identity" CRLF "user-agent: " USER_AGENT CRLF
+		    "connection: close" CRLF "content-length: ");
+	text_uint(t, body_len);
+	text_str(t, CRLF);
+}
+
+// The body is written already.
 SENSITIVE
-int
-sts_session(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
+static int
+finish(struct head_work *w, const struct sts_request *r, const struct text *body, bool is_signed,
+    struct msg_exchange *m)
 {
 	uint8_t digest[32];
-	struct text body, hex, head;
-	text_init(&body, w->path, sizeof(w->path));
-	text_str(&body, "Action=GetSessionToken&DurationSeconds=");
-	text_uint(&body, r->duration_s);
-	text_str(&body, "&Version=2011-06-15");
-	m->body = text_done(&body);
+	struct text hex, head;
+	if (body->failed)
+		return -1;
+	m->body = text_done(body);
 	crypto_hash_sha256(digest, (const uint8_t *)m->body.p, m->body.len);
 	text_init(&hex, w->body_hex, sizeof(w->body_hex));
 	text_hex(&hex, digest, sizeof(digest));
 	sigv4_date(r->now_s, w->date);
 	struct view host = put_host(w, r);
 	text_init(&head, w->head, sizeof(w->head));
-	if (put_head(w, r, host, m->body.len, &head) != 0)
+	put_head(w, host, m->body.len, is_signed, &head);
+	if (is_signed && put_signature(w, r, host, &head) != 0)
 		return -1;
+	text_str(&head, CRLF);
 	m->head = text_done(&head);
-	return 0;
+	return head.failed ? -1 : 0;
+}
+
+static void
+begin(struct head_work *w, const struct sts_request *r, const char *action, struct text *t)
+{
+	text_init(t, w->path, sizeof(w->path));
+	text_str(t, "Action=");
+	text_str(t, action);
+	text_str(t, "&DurationSeconds=");
+	text_uint(t, r->duration_s);
+}
+
+static void
+field(struct text *t, const char *name, struct view value)
+{
+	if (value.len == 0)
+		return;
+	text_char(t, '&');
+	text_str(t, name);
+	text_char(t, '=');
+	text_encoded(t, value, false);
+}
+
+SENSITIVE
+int
+sts_session(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
+{
+	struct text t;
+	begin(w, r, "GetSessionToken", &t);
+	field(&t, "Version", VIEW(VERSION));
+	return finish(w, r, &t, true, m);
+}
+
+SENSITIVE
+int
+sts_assume_role(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
+{
+	struct text t;
+	begin(w, r, "AssumeRole", &t);
+	field(&t, "ExternalId", r->external_id);
+	field(&t, "RoleArn", r->role_arn);
+	field(&t, "RoleSessionName", r->session_name);
+	field(&t, "Version", VIEW(VERSION));
+	return finish(w, r, &t, true, m);
+}
+
+SENSITIVE
+int
+sts_web_identity(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
+{
+	struct text t;
+	begin(w, r, "AssumeRoleWithWebIdentity", &t);
+	field(&t, "RoleArn", r->role_arn);
+	field(&t, "RoleSessionName", r->session_name);
+	field(&t, "Version", VIEW(VERSION));
+	field(&t, "WebIdentityToken", r->token);
+	return finish(w, r, &t, false, m);
 }

@@ -151,9 +151,10 @@ sign_use(void)
 	secret_wipe(&token);
 }
 
-// session AKID SECRET REGION TIME DURATION: answers head and body.
+// session AKID SECRET REGION TIME DURATION, or role, the same and ARN NAME EXTERNAL-ID:
+// answers head and body.
 static void
-sign_session(void)
+sign_sts(bool role)
 {
 	struct secret secret = secret_of(2);
 	struct msg_exchange m = {0};
@@ -162,7 +163,12 @@ sign_session(void)
 	    .secret = &secret,
 	    .duration_s = number(5),
 	    .now_s = number(4)};
-	if (sts_session(work, &r, &m) != 0)
+	if (role) {
+		r.role_arn = at(6);
+		r.session_name = at(7);
+		r.external_id = at(8);
+	}
+	if ((role ? sts_assume_role(work, &r, &m) : sts_session(work, &r, &m)) != 0)
 		fail("the request does not fit");
 	answer(m.head, m.body);
 	secret_wipe(&secret);
@@ -216,7 +222,9 @@ main(void)
 		if (view_eq_str(at(0), "use"))
 			sign_use();
 		else if (view_eq_str(at(0), "session"))
-			sign_session();
+			sign_sts(false);
+		else if (view_eq_str(at(0), "role"))
+			sign_sts(true);
 		else if (view_eq_str(at(0), "plain"))
 			sign_plain();
 		else

@@ -26,7 +26,7 @@ import tap
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BUILD", "build"))
 WARN = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror".split()
-COUNT = {"use": 6000, "session": 2000, "plain": 2000}
+COUNT = {"use": 6000, "session": 1000, "role": 1000, "plain": 2000}
 VISIBLE = "".join(chr(c) for c in range(0x21, 0x7f))
 LOWER = string.ascii_lowercase
 MODELS = [
@@ -179,6 +179,20 @@ def one_session(r, sign):
     duration = r.randint(900, 129600)
     head, form = sign("session", c.akid, c.secret, c.region, c.time, duration)
     fields = [("Action", "GetSessionToken"), ("DurationSeconds", str(duration)), ("Version", "2011-06-15")]
+    check_sts(c, head, form, fields)
+
+
+def one_role(r, sign):
+    c = Case(r)
+    duration = r.randint(900, 43200)
+    arn = "arn:aws:iam::%012d:role/%s" % (r.randrange(10 ** 12), text(r, "abcXYZ019_+=,.@-/", 1, 400))
+    name, external = text(r, "abcXYZ019_+=,.@-", 2, 64), text(r, "abcXYZ019_+=,.@:/-", 2, 1224) if r.random() < 0.7 else ""
+    head, form = sign("role", c.akid, c.secret, c.region, c.time, duration, arn, name, external)
+    fields = [("Action", "AssumeRole"), ("DurationSeconds", str(duration))] + [("ExternalId", external)] * bool(external)
+    check_sts(c, head, form, fields + [("RoleArn", arn), ("RoleSessionName", name), ("Version", "2011-06-15")])
+
+
+def check_sts(c, head, form, fields):
     assert form.decode() == percent_encode_sequence(fields), form
     host = "sts.%s.amazonaws.com%s" % (c.region, ".cn" if c.region.startswith("cn-") else "")
     want = c.botocore("POST", "https://%s/" % host, [("content-type", "application/x-www-form-urlencoded; charset=utf-8")], form, "sts", "")
@@ -235,6 +249,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         sign = Signer(folder)
         for kind, one, what in (("use", one_use, "Bedrock heads"), ("session", one_session, "STS GetSessionToken requests"),
+                                ("role", one_role, "STS AssumeRole requests"),
                                 ("plain", one_plain, "STS forms and requests with queries")):
             good = run(kind, one, sign, seed)
             tap.ok(good == COUNT[kind], "%d random %s are signed as botocore signs them" % (COUNT[kind], what))

@@ -129,8 +129,11 @@ the_request_is_that_of_the_vector(void **state)
 	struct head_work *w = secmem_alloc(sizeof(*w));
 	struct secret secret;
 	assert_int_equal(secret_set(&secret, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", 40), 0);
-	struct sts_request r = {VIEW("us-east-1"), VIEW("AKIDEXAMPLE"), &secret, 3600,
-	    sealer_sts_days(2026, 1, 15) * 86400 + 12 * 3600};
+	struct sts_request r = {.region = VIEW("us-east-1"),
+	    .access_key_id = VIEW("AKIDEXAMPLE"),
+	    .secret = &secret,
+	    .duration_s = 3600,
+	    .now_s = sealer_sts_days(2026, 1, 15) * 86400 + 12 * 3600};
 	struct msg_exchange m = {0};
 	assert_int_equal(sts_session(w, &r, &m), 0);
 	assert_true(
@@ -154,6 +157,38 @@ the_request_is_that_of_the_vector(void **state)
 	assert_string_equal(host, "sts.cn-north-1.amazonaws.com.cn");
 	assert_false(sts_host("us-east-1.evil", host));
 	assert_false(sts_host("", host));
+}
+
+// No date, no signature: the token alone says who asks.
+static void
+a_web_identity_is_not_signed(void **state)
+{
+	(void)state;
+	struct head_work *w = secmem_alloc(sizeof(*w));
+	struct sts_request r = {.region = VIEW("eu-west-1"),
+	    .duration_s = 900,
+	    .now_s = 1,
+	    .role_arn = VIEW("arn:aws:iam::123456789012:role/a/b"),
+	    .session_name = VIEW("x=y@z"),
+	    .external_id = VIEW("not sent"),
+	    .token = VIEW("eyJ.e-_.s")};
+	struct msg_exchange m = {0};
+	assert_int_equal(sts_web_identity(w, &r, &m), 0);
+	assert_true(view_eq_str(m.body,
+	    "Action=AssumeRoleWithWebIdentity&DurationSeconds=900&RoleArn=arn%3Aaws%3Aiam%3A%3A"
+	    "123456789012%3Arole%2Fa%2Fb&RoleSessionName=x%3Dy%40z&Version=2011-06-15&"
+	    "WebIdentityToken=eyJ.e-_.s"));
+	assert_true(view_eq_str(m.head,
+	    "POST / HTTP/1.1\r\nhost: sts.eu-west-1.amazonaws.com\r\n"
+	    "content-type: application/x-www-form-urlencoded; charset=utf-8\r\n"
+	    "accept-encoding: identity\r\nuser-agent: sallyport/" SALLYPORT_VERSION
+	    "\r\nconnection: close\r\ncontent-length: 181\r\n\r\n"));
+	char *big = base_calloc(1, 9000);
+	memset(big, 'a', 8999);
+	r.token = (struct view){big, 8999};
+	assert_int_equal(sts_web_identity(w, &r, &m), -1);
+	free(big);
+	secmem_free(w);
 }
 
 #define OK_XML                                                                                     \
@@ -261,6 +296,7 @@ main(void)
 	    T(a_gateway_cannot_make_it_fetch_without_end),
 	    T(clocks_are_believed_within_bounds),
 	    T(the_request_is_that_of_the_vector),
+	    cmocka_unit_test(a_web_identity_is_not_signed),
 	    T(answers_are_read),
 	    T(whole_answers_only),
 	};
