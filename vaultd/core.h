@@ -12,6 +12,7 @@ struct store;
 struct seal;
 struct catalogue;
 struct cred_table;
+struct issuer;
 struct vkey_table;
 struct head_work;
 struct audit_link;
@@ -32,6 +33,7 @@ struct core {
 	uint64_t catalogue_version; // greatest that was ever given
 	struct cred_table *creds;
 	struct vkey_table *vkeys;
+	struct issuer *issuer;
 	struct head_work *work; // secret memory, wiped after each head
 	struct audit_link *audit;
 	struct audit_note *notes;

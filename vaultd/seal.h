@@ -23,6 +23,8 @@ enum seal_type {
 	SEAL_WITNESS = 4,
 	SEAL_SELF_TEST = 5,
 	SEAL_CATALOGUE = 6,
+	SEAL_ISSUER = 7,
+	SEAL_ISSUER_KEY = 8, // one signing key
 	SEAL_TOKEN = 16, // a temporary credential; in memory only
 };
 

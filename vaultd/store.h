@@ -21,6 +21,7 @@ enum store_type {
 	STORE_WITNESS = 4,    // what the audit log has acknowledged, id "audit"
 	STORE_BOOT = 5,	      // id "count"
 	STORE_CATALOGUE = 6,  // the one that was applied, id "catalogue"
+	STORE_ISSUER = 7,     // name and signing keys, id "issuer"
 };
 
 struct store;
