@@ -30,7 +30,7 @@
 
 enum state { C_HEAD, C_BODY, C_BUSY, C_CLOSING };
 
-enum reply { REPLY_EXCHANGE, REPLY_HEALTH, REPLY_OPTIONS, REPLY_FAILURE };
+enum reply { REPLY_EXCHANGE, REPLY_HEALTH, REPLY_DOCUMENT, REPLY_OPTIONS, REPLY_FAILURE };
 
 struct client {
 	unsigned magic;
@@ -43,6 +43,7 @@ struct client {
 	bool of_h2;	  // one stream of an HTTP/2 connection: its request is on its way
 	bool may_be_h2;	  // nothing but a part of the HTTP/2 preface has come
 	enum api dialect; // of that request
+	enum issuer_doc document;
 	struct failure failure;
 	const char *allow;
 	struct request *request; // HEAD, BODY: being read
@@ -191,6 +192,15 @@ reply_health(struct client *c)
 	reply_short(c, vault && audit ? 200 : 503, body, NULL);
 }
 
+static void
+reply_document(struct client *c)
+{
+	bool keep = parser_keeps(c);
+	struct view v = issuer_docs_answer(&c->w->issuer, c->document, keep);
+	write_response(c, v.p, v.len);
+	next_request(c, keep);
+}
+
 void
 client_refuse(struct client *c, const struct request *r, const struct failure *f)
 {
@@ -296,6 +306,10 @@ static void
 on_head(struct client *c)
 {
 	const struct http_parser *p = &c->parser;
+	static const struct failure get_only = {.status = 405,
+	    .code = "method_not_allowed",
+	    .message = FAILURE_TEXT("This route takes GET."),
+	    .allow = "GET"};
 	struct route route;
 	enum api hint = http_header(p, "anthropic-version").p != NULL ? DIALECT_ANTHROPIC
 			: http_header(p, "x-goog-api-key").p != NULL  ? DIALECT_GOOGLE
@@ -303,7 +317,16 @@ on_head(struct client *c)
 	route_find(p->method, p->path, p->query, hint, &route);
 	c->dialect = route.dialect;
 	c->body_len = 0;
+	c->document = issuer_docs_find(&c->w->issuer, p->path);
+	if (c->document != ISSUER_DOC_NONE) {
+		bool get = view_eq_str(p->method, "GET") || view_eq_str(p->method, "HEAD");
+		route.kind = get ? ROUTE_DOCUMENT : ROUTE_FAILED;
+		route.failure = get_only;
+	}
 	switch (route.kind) {
+	case ROUTE_DOCUMENT:
+		c->reply = REPLY_DOCUMENT;
+		break;
 	case ROUTE_HEALTH:
 		c->reply = REPLY_HEALTH;
 		break;
@@ -358,6 +381,9 @@ on_end(struct client *c)
 	switch (c->reply) {
 	case REPLY_HEALTH:
 		reply_health(c);
+		break;
+	case REPLY_DOCUMENT:
+		reply_document(c);
 		break;
 	case REPLY_OPTIONS:
 		reply_short(c, 204, NULL, c->allow);

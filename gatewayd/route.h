@@ -14,9 +14,10 @@
 
 enum route_kind {
 	ROUTE_OPERATION,
-	ROUTE_HEALTH,  // GET /healthz
-	ROUTE_OPTIONS, // OPTIONS on a known path: `allow` says what it takes
-	ROUTE_FAILED,  // `failure` says why
+	ROUTE_HEALTH,	// GET /healthz
+	ROUTE_DOCUMENT, // of the issuer; found by its URL (issuer_docs.h), not here
+	ROUTE_OPTIONS,	// OPTIONS on a known path: `allow` says what it takes
+	ROUTE_FAILED,	// `failure` says why
 };
 
 struct route {

@@ -189,6 +189,16 @@ on_catalogue(struct vault *v, struct link *l, const struct frame *f)
 }
 
 static enum chan_status
+on_issuer(struct vault *v, struct link *l, const struct frame *f)
+{
+	struct msg_issuer_item m;
+	enum chan_status s = chan_decode(link_chan(l), f, &m);
+	if (s == CHAN_OK)
+		issuer_docs_set(&v->w->issuer, &m);
+	return s;
+}
+
+static enum chan_status
 on_frame(void *cookie, struct link *l, const struct frame *f)
 {
 	struct vault *v = cookie;
@@ -214,6 +224,8 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 	case MSG_CATALOGUE_PROFILE:
 	case MSG_CATALOGUE_END:
 		return on_catalogue(v, l, f);
+	case MSG_ISSUER_ITEM:
+		return on_issuer(v, l, f);
 	default:
 		return chan_reject(link_chan(l), "unexpected message");
 	}

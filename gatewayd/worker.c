@@ -148,6 +148,7 @@ unmake(struct parts *p)
 	plans_free(w->plans);
 	dialect_memory_free(w->memory);
 	catalog_feed_free(&w->catalogue);
+	issuer_docs_free(&w->issuer);
 	tls_free(w->tls);
 	limits_free(&w->limits);
 	resolver_free(w->resolver);

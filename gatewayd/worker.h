@@ -9,6 +9,7 @@
 #include "common/http_parse.h"
 #include "gatewayd/catalog.h"
 #include "gatewayd/config.h"
+#include "gatewayd/issuer_docs.h"
 #include "gatewayd/limits.h"
 
 struct event;
@@ -33,6 +34,7 @@ struct worker {
 	struct plans *plans;
 	struct catalog_feed catalogue; // its `present` is NULL until the vault sent one
 	struct dialect_memory *memory; // thought signatures that clients did not send back
+	struct issuer_docs issuer;     // what the vault said last
 	struct tls *tls;	       // NULL: no TLS listener
 	struct limits limits;
 	struct http_limits http_limits; // of client requests

@@ -32,6 +32,8 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_CATALOGUE_MODEL] = READY,
 	    [MSG_CATALOGUE_PROFILE] = READY,
 	    [MSG_CATALOGUE_END] = READY,
+	    [MSG_ISSUER_SET] = READY,
+	    [MSG_ISSUER_GET] = READY,
 	},
     [ROLE_AUDITD_AT_CORE] =
 	{
@@ -56,6 +58,7 @@ static const uint8_t table[ROLE_COUNT][256] = {
 	    [MSG_SEALER] = READY,
 	    [MSG_SEALER_GONE] = READY,
 	    [MSG_RELAY] = READY,
+	    [MSG_ISSUER_ITEM] = READY,
 	    [MSG_CATALOGUE_BEGIN] = READY,
 	    [MSG_CATALOGUE_HOST] = READY,
 	    [MSG_CATALOGUE_OP] = READY,

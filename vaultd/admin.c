@@ -15,6 +15,7 @@
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
 #include "vaultd/gateway.h"
+#include "vaultd/issuer.h"
 #include "vaultd/lane_ctl.h"
 
 #define ADMIN_MAGIC  0x61646d6eU
@@ -143,6 +144,14 @@ on_status(struct admin *ad, uint64_t frame)
 	    .uses = core->uses,
 	    .denials = core->denials};
 	answer(ad, MSG_STATUS_REPLY, frame, &m);
+}
+
+static void
+on_issuer_get(struct admin *ad, uint64_t frame)
+{
+	struct msg_issuer_item m;
+	issuer_tell(ad->set->core->issuer, clock_wall_ns() / 1000000000U, &m);
+	answer(ad, MSG_ISSUER_ITEM, frame, &m);
 }
 
 static void
@@ -275,6 +284,7 @@ on_change(struct admin *ad, const struct frame *f)
 		struct msg_credential_set set;
 		struct msg_vkey_issue issue;
 		struct msg_vkey_revoke revoke;
+		struct msg_issuer_set issuer;
 	} m;
 	struct admin_error e = {0};
 	if (chan_decode(link_chan(ad->link), f, &m) != CHAN_OK)
@@ -283,6 +293,7 @@ on_change(struct admin *ad, const struct frame *f)
 	bool begun = f->type == MSG_CREDENTIAL_PUT   ? admin_change_put(&who, &m.put, &e)
 		     : f->type == MSG_CREDENTIAL_SET ? admin_change_set(&who, &m.set, &e)
 		     : f->type == MSG_VKEY_ISSUE     ? admin_change_issue(&who, &m.issue, &e)
+		     : f->type == MSG_ISSUER_SET     ? admin_change_issuer(&who, &m.issuer, &e)
 						     : admin_change_revoke(&who, &m.revoke, &e);
 	after_change(ad, f->id, begun, &e);
 	return CHAN_OK;
@@ -327,10 +338,13 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 	case MSG_STATUS:
 	case MSG_CREDENTIAL_LIST:
 	case MSG_VKEY_LIST:
+	case MSG_ISSUER_GET:
 		if (chan_decode(link_chan(l), f, &empty) != CHAN_OK)
 			return CHAN_REJECT;
 		if (f->type == MSG_STATUS)
 			on_status(ad, f->id);
+		else if (f->type == MSG_ISSUER_GET)
+			on_issuer_get(ad, f->id);
 		else
 			begin_list(ad, f);
 		return CHAN_OK;
@@ -338,6 +352,7 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 	case MSG_CREDENTIAL_SET:
 	case MSG_VKEY_ISSUE:
 	case MSG_VKEY_REVOKE:
+	case MSG_ISSUER_SET:
 		return on_change(ad, f);
 	case MSG_CATALOGUE_BEGIN:
 	case MSG_CATALOGUE_HOST:

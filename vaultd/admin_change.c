@@ -13,6 +13,7 @@
 #include "vaultd/audit_note.h"
 #include "vaultd/catalogue_store.h"
 #include "vaultd/gateway.h"
+#include "vaultd/issuer.h"
 #include "vaultd/lane_ctl.h"
 
 #define CHANGE_MAGIC 0x63686e67U
@@ -28,6 +29,7 @@ struct admin_change {
 	uint64_t action;	     // SET
 	struct vkey *vkey;	     // ISSUE: the new key, owned; REVOKE: the key
 	struct catalogue *catalogue; // owned
+	struct issuer *issuer;	     // the new state, owned
 	char *key_text;		     // ISSUE: secret memory, owned
 	bool answered;
 };
@@ -50,6 +52,7 @@ free_change(struct admin_change *c)
 	if (c->event == EVENT_VKEY_ISSUED)
 		vkey_free(c->vkey);
 	catalogue_unref(c->catalogue);
+	issuer_free(c->issuer);
 	secmem_free(c->key_text);
 	c->magic = 0;
 	free(c);
@@ -101,12 +104,28 @@ apply_catalogue(struct admin_change *c, uint64_t *version_r)
 }
 
 static bool
+apply_issuer(struct admin_change *c, uint64_t *version_r)
+{
+	struct core *core = c->who.core;
+	if (issuer_save(core->store, core->seal, c->issuer) != 0)
+		return false;
+	issuer_free(core->issuer);
+	core->issuer = c->issuer;
+	c->issuer = NULL; // transferred
+	*version_r = issuer_version(core->issuer);
+	gateway_issuer_changed(core->gateways);
+	return true;
+}
+
+static bool
 apply(struct admin_change *c, uint64_t *version_r)
 {
 	struct core *core = c->who.core;
 	*version_r = 0;
 	if (c->event == EVENT_CATALOGUE_APPLIED)
 		return apply_catalogue(c, version_r);
+	if (c->event == EVENT_ISSUER_CHANGED)
+		return apply_issuer(c, version_r);
 	if (c->event == EVENT_VKEY_REVOKED)
 		return vkey_revoke(core->vkeys, c->vkey) == 0;
 	if (c->event != EVENT_VKEY_ISSUED)
@@ -356,4 +375,24 @@ admin_change_catalogue(const struct admin_who *who, struct catalogue *next, stru
 	struct msg_append a = {.key_version = next->version};
 	a.text[a.text_count++] = (struct msg_attr_text){ATTR_VERSION, text_done(&t)};
 	return begin(c, &a, next->source.len != 0 ? next->source : next->as_of, e);
+}
+
+// --- the issuer --------------------------------------------------------------------------
+
+bool
+admin_change_issuer(
+    const struct admin_who *who, const struct msg_issuer_set *m, struct admin_error *e)
+{
+	struct core *core = who->core;
+	struct msg_issuer_item item;
+	uint64_t now = clock_wall_ns() / NS;
+	struct issuer *next = issuer_change(core->issuer, core->seal, m, now, e);
+	if (next == NULL)
+		return false;
+	struct admin_change *c = new_change(who, EVENT_ISSUER_CHANGED);
+	c->issuer = next;
+	issuer_tell(next, now, &item);
+	struct msg_append a = {
+	    .key_id = view_of(issuer_key_id(next)), .key_version = issuer_version(next)};
+	return begin(c, &a, item.url, e);
 }

@@ -38,6 +38,10 @@ bool admin_change_issue(
 bool admin_change_revoke(
     const struct admin_who *who, const struct msg_vkey_revoke *m, struct admin_error *e) MUST_CHECK;
 
+// The new signing key is made here, before the record: a tenth of a second.
+bool admin_change_issuer(
+    const struct admin_who *who, const struct msg_issuer_set *m, struct admin_error *e) MUST_CHECK;
+
 // Takes ownership of next, whatever becomes of it.
 bool admin_change_catalogue(
     const struct admin_who *who, struct catalogue *next, struct admin_error *e) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "vaultd/exchange.h"
 #include "vaultd/exchange_kind.h"
 #include "vaultd/google.h"
+#include "vaultd/issuer.h"
 #include "vaultd/token.h"
 #include "vaultd/use_wait.h"
 
@@ -106,14 +107,24 @@ failed(const struct fetch *f, const struct cred *c, enum deny_kind kind, const c
 
 static bool start(struct fetch *f, struct exchange_result *why_r);
 
-// Refused, and the clocks differ from what the request was signed with: once more.
+// Our token took longer to arrive than it lived, by the provider's clock.
+static bool
+token_expired(const struct fetch *f, const struct msg_exchanged *m)
+{
+	return f->kind->operation == OP_STS_ASSUME_ROLE_WITH_WEB_IDENTITY &&
+	       (view_eq_str(m->code, "ExpiredTokenException") ||
+		   view_eq_str(m->code, "ExpiredToken"));
+}
+
+// Refused, and the clocks differ from what the request was signed with, or the token that
+// it carried had expired: once more.
 static bool
 try_again(struct fetch *f, const struct msg_exchanged *m)
 {
 	struct exchange_result why;
 	int64_t skew = token_skew_s(f->core->tokens, f->credential), off = skew - f->skew_s;
 	if (f->again || m->status < 400 || m->status >= 500 ||
-	    (off < SKEW_RETRY_S && off > -SKEW_RETRY_S))
+	    (off < SKEW_RETRY_S && off > -SKEW_RETRY_S && !token_expired(f, m)))
 		return false;
 	f->again = true;
 	return start(f, &why);
@@ -219,6 +230,10 @@ start(struct fetch *f, struct exchange_result *why_r)
 	    .build = build,
 	    .done = done,
 	    .cookie = f};
+	*why_r = (struct exchange_result){.code = "no_issuer",
+	    .message = "there is no issuer yet: sallyport issuer set https://HOST/PATH"};
+	if (c->auth == AUTH_STS_WEB_IDENTITY && issuer_version(f->core->issuer) == 0)
+		return false;
 	*why_r = (struct exchange_result){
 	    .code = "bad_region", .message = "The credential has no region."};
 	return f->kind->host(c, r.host) && exchange_start(f->core, &r, why_r);

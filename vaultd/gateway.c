@@ -10,6 +10,7 @@
 #include "vaultd/audit_note.h"
 #include "vaultd/authorize.h"
 #include "vaultd/catalogue.h"
+#include "vaultd/issuer.h"
 #include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/use.h"
@@ -103,6 +104,23 @@ send_catalogue(struct gateway *gw)
 	}
 }
 
+static void
+send_issuer(struct gateway *gw)
+{
+	struct msg_issuer_item m;
+	issuer_tell(gw->core->issuer, clock_wall_ns() / 1000000000U, &m);
+	if (m.url.len != 0)
+		(void)link_send(gw->link, MSG_ISSUER_ITEM, 0, &m); // cannot fail: the same
+}
+
+void
+gateway_issuer_changed(struct gateways *g)
+{
+	for (struct gateway *gw = g->first; gw != NULL; gw = gw->next)
+		if (gw->greeted)
+			send_issuer(gw);
+}
+
 void
 gateway_catalogue_changed(struct gateways *g)
 {
@@ -126,6 +144,7 @@ on_hello(struct gateway *gw, const struct frame *f)
 	struct msg_welcome w = {.version = VIEW(SALLYPORT_VERSION)};
 	(void)link_send(gw->link, MSG_WELCOME, f->id, &w); // cannot fail: not a secret channel
 	send_catalogue(gw);
+	send_issuer(gw);
 	return CHAN_OK;
 }
 

@@ -45,7 +45,8 @@ struct gateway *gateway_by_id(struct gateways *g, uint64_t id); // NULL: it has 
 struct gateway *gateway_pick(struct gateways *g, uint64_t prefer, uint64_t avoid);
 // Tells every greeted worker the catalogue that is in force.
 void gateway_catalogue_changed(struct gateways *g);
-size_t gateway_count(const struct gateways *g); // greeted ones
+void gateway_issuer_changed(struct gateways *g); // tells it to all workers
+size_t gateway_count(const struct gateways *g);	 // greeted ones
 void gateway_tick(struct gateways *g);
 
 #endif

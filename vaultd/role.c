@@ -25,6 +25,7 @@
 #include "vaultd/catalogue_store.h"
 #include "vaultd/exchange.h"
 #include "vaultd/gateway.h"
+#include "vaultd/issuer.h"
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/rsa.h"
@@ -206,6 +207,7 @@ role_open(struct core *core, const struct role_options *o)
 	core->seal = unlock_store(core->store, o->unlock, o->run_as);
 	core->catalogue = catalogue_store_load(core->store, core->seal, &core->catalogue_version);
 	core->creds = cred_table_new(core->store, core->seal);
+	core->issuer = issuer_load(core->store, core->seal);
 	core->vkeys = vkey_table_new(core->store, core->seal);
 	core->work = secmem_alloc(sizeof(*core->work));
 	if (core->work == NULL)

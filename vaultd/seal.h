@@ -25,7 +25,7 @@ enum seal_type {
 	SEAL_CATALOGUE = 6,
 	SEAL_ISSUER = 7,
 	SEAL_ISSUER_KEY = 8, // one signing key
-	SEAL_TOKEN = 16, // a temporary credential; in memory only
+	SEAL_TOKEN = 16,     // a temporary credential; in memory only
 };
 
 struct seal;

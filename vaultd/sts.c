@@ -45,11 +45,12 @@ put_signature(struct head_work *w, const struct sts_request *r, struct view host
 	char signature[64];
 	struct view date = {w->date, sizeof(w->date)};
 	struct sigv4_field field[] = {{VIEW("content-type"), VIEW(CONTENT_TYPE)},
-	    {VIEW("host"), host}, {VIEW("x-amz-date"), date}};
+	    {VIEW("host"), host}, {VIEW("x-amz-date"), date},
+	    {VIEW("x-amz-security-token"), r->session_token}};
 	struct sigv4_request req = {.method = VIEW("POST"),
 	    .path = VIEW("/"),
 	    .field = field,
-	    .field_count = ARRAY_LEN(field),
+	    .field_count = ARRAY_LEN(field) - (r->session_token.len == 0 ? 1 : 0),
 	    .body_sha256_hex = {w->body_hex, sizeof(w->body_hex)}};
 	struct sigv4_scope scope = {.date = date,
 	    .region = r->region,
@@ -57,6 +58,11 @@ put_signature(struct head_work *w, const struct sts_request *r, struct view host
 	    .access_key_id = r->access_key_id};
 	if (sigv4_sign(&w->sig, &req, &scope, r->secret, signature) != 0)
 		return -1;
+	if (r->session_token.len != 0) {
+		text_str(t, "x-amz-security-token: ");
+		text_view(t, r->session_token);
+		text_str(t, CRLF);
+	}
 	text_str(t, "authorization: AWS4-HMAC-SHA256 Credential=");
 	text_view(t, r->access_key_id);
 	text_char(t, '/');
@@ -119,6 +125,8 @@ begin(struct head_work *w, const struct sts_request *r, const char *action, stru
 	text_init(t, w->path, sizeof(w->path));
 	text_str(t, "Action=");
 	text_str(t, action);
+	if (r->duration_s == 0)
+		return;
 	text_str(t, "&DurationSeconds=");
 	text_uint(t, r->duration_s);
 }
@@ -168,4 +176,14 @@ sts_web_identity(struct head_work *w, const struct sts_request *r, struct msg_ex
 	field(&t, "Version", VIEW(VERSION));
 	field(&t, "WebIdentityToken", r->token);
 	return finish(w, r, &t, false, m);
+}
+
+SENSITIVE
+int
+sts_caller_identity(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
+{
+	struct text t;
+	begin(w, r, "GetCallerIdentity", &t);
+	field(&t, "Version", VIEW(VERSION));
+	return finish(w, r, &t, true, m);
 }

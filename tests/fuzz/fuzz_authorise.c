@@ -27,6 +27,7 @@
 #include "vaultd/audit_note.h"
 #include "vaultd/gateway.h"
 #include "vaultd/head.h"
+#include "vaultd/issuer.h"
 #include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/token.h"
@@ -159,6 +160,7 @@ setup(void)
 	catalogues[0] = fx_catalogue();
 	catalogues[1] = one_row();
 	core.catalogue = catalogues[0];
+	core.issuer = issuer_load(core.store, core.seal);
 	core.creds = cred_table_new(core.store, core.seal);
 	core.vkeys = vkey_table_new(core.store, core.seal);
 	make_cred(0);
