@@ -17,6 +17,7 @@
 #include "vaultd/gateway.h"
 #include "vaultd/issuer.h"
 #include "vaultd/lane_ctl.h"
+#include "vaultd/token.h"
 
 #define ADMIN_MAGIC  0x61646d6eU
 #define LIST_BACKLOG 65536U // answers queued before a list waits for the reader
@@ -157,6 +158,7 @@ on_issuer_get(struct admin *ad, uint64_t frame)
 static void
 send_credential(struct admin *ad, const struct cred *c)
 {
+	const struct core *core = ad->set->core;
 	struct msg_credential_item m = {.name = view_of(c->name),
 	    .id = view_of(c->id),
 	    .version = c->version,
@@ -173,7 +175,9 @@ send_credential(struct admin *ad, const struct cred *c)
 	    .has_session_token = c->has_session_token,
 	    .has_ca = c->ca_pem.len != 0,
 	    .uses = c->uses,
-	    .last_used_s = c->last_used_s};
+	    .last_used_s = c->last_used_s,
+	    .token_expires_s = token_expires_s(
+		core->tokens, cred_handle(core->creds, c), clock_wall_ns() / 1000000000U)};
 	names_fill(&c->models, m.model, &m.model_count);
 	cred_extra_fill_settings(&c->extra, m.setting, &m.setting_count);
 	cred_extra_fill_deployments(&c->extra, m.deployment, &m.deployment_count);

@@ -11,6 +11,7 @@ for real, requests judged by the providers' own rules, and misbehaviour on deman
 What each simulator refuses comes from the vendors' references; nothing here shares code with the product.
 """
 
+import email.utils
 import json
 import os
 import subprocess
@@ -103,6 +104,7 @@ class Sim:
                                              "type": "error", "message": "malformed"}).encode())
         if mode and early is None and answer.status == 200:
             _spoil(mode, answer)
+        answer.headers.append(("date", email.utils.formatdate(self.world.now(), usegmt=True)))
         return answer
 
     def stop(self):
@@ -147,6 +149,8 @@ def _instead(mode, request):
     if mode in KINDS:
         status, kind, message = KINDS[mode]
         if request.host.startswith("sts."):
+            if mode == "expired" and b"WebIdentity" in request.body:
+                status = 400
             return aws.sts_error(status, kind[2], message)
         if mode == "expired" and "google" in request.host:
             status = 401

@@ -132,6 +132,8 @@ def _web_identity(world, form):
         raise Fault(400, "ExpiredTokenException", "Token expired: current date/time must be before the expiration")
     if not claims["sub"].startswith(world.subjects):
         raise Fault(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+    with world.lock:
+        world.identities.append((text, claims))
     return claims
 
 

@@ -43,6 +43,7 @@ class World:
         self.token_life = 3600      # seconds that issued credentials live, when the caller asks for more
         self.issuer = None          # (issuer URL, JWKS dictionary) of the registered OIDC provider
         self.subjects = "scoped_principal:"     # the trust policy: how sub must begin
+        self.identities = []        # (token, its claims) of web identities that were verified
         self.google_project = "sim-project"
         self.google_email = "sim@sim-project.iam.gserviceaccount.com"
         self.google_key_id = secrets.token_hex(20)
