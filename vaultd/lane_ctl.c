@@ -454,6 +454,13 @@ lane_ctl_check(struct lane_ctl *c, uint64_t gateway, uint64_t sealer, uint64_t l
 	return true;
 }
 
+bool
+lane_ctl_is_behind(struct lane_ctl *c, uint64_t sealer)
+{
+	const struct sealer *s = find(c, sealer);
+	return s != NULL && s->link != NULL && link_backlog(s->link) > SEALER_BACKLOG / 4;
+}
+
 void
 lane_ctl_hold(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request)
 {

@@ -32,6 +32,9 @@ enum chan_status lane_ctl_on_open(struct gateway *gw, const struct frame *f);
 bool lane_ctl_check(struct lane_ctl *c, uint64_t gateway, uint64_t sealer, uint64_t lane,
     uint64_t credential, uint64_t version, struct deny *d) MUST_CHECK;
 
+// Heads wait for this sealer to read: what can wait, should. False: no such sealer.
+bool lane_ctl_is_behind(struct lane_ctl *c, uint64_t sealer);
+
 // Reserves the lane for a request while its intent is on its way; lane_ctl_check said yes
 // before. A lane that was closed and opened again under the same id is held no more.
 void lane_ctl_hold(struct lane_ctl *c, uint64_t sealer, uint64_t lane, uint64_t request);

@@ -31,6 +31,7 @@
 #include "vaultd/exchange.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/token.h"
+#include "vaultd/use_wait.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -235,6 +236,7 @@ end(void)
 {
 	gateway_set_free(core.gateways);
 	admin_set_free(core.admins);
+	use_wait_free(&core);
 	exchange_set_free(core.exchanges);
 	token_set_free(core.tokens);
 	lane_ctl_free(core.lanes);

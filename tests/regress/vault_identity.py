@@ -24,7 +24,7 @@ try:
 except ImportError as e:
     tap.skip_all("the simulators need `bash mk/deps.sh check`: %s" % e)
 
-from sp_proto import NUM  # noqa: E402
+from sp_proto import NUM, Closed  # noqa: E402
 from tap import case  # noqa: E402
 
 URL = "https://id.example.com/sallyport"
@@ -113,7 +113,6 @@ def assume_role(s):
     with case("AssumeRole: STS of another region, when that is set"):
         k = role(s, "far", sts_region="eu-west-1")
         assert s.post(PATH, BODY, key=k).status == 200 and form(w.asked("sts.eu-west-1")[-1])["Action"] == "AssumeRole"
-    return vkey
 
 
 # --- the issuer ----------------------------------------------------------------------------------------------------------
@@ -152,7 +151,6 @@ def issuer(s):
     with case("... recorded before it was made, with the key's id"):
         r = s.wait_audit(lambda r: r.get("event") == "issuer.changed")
         assert r and key["kid"] in json.dumps(r[0]) and URL in json.dumps(r[0]), r
-    return w
 
 
 # --- AssumeRoleWithWebIdentity -------------------------------------------------------------------------------------------
@@ -200,7 +198,6 @@ def web_identity(s):
         w.order(STS, "expired", 2)
         a = s.post(PATH, BODY, key=k)
         assert a.status == 502 and b"ExpiredToken" in a.body and len(w.asked(STS)) == n + 2, (a, len(w.asked(STS)) - n)
-    return vkey
 
 
 def independent(s):
@@ -309,7 +306,7 @@ def rotation(s):
                 k = k or identity(s, "again")
                 if s.post(PATH, BODY, key=k).status == 200:
                     break
-            except (OSError, AssertionError):
+            except (OSError, AssertionError, Closed):
                 pass
             assert time.monotonic() < end
             time.sleep(0.2)
@@ -318,41 +315,16 @@ def rotation(s):
     with case("what left the vault holds no private number"):
         text = json.dumps(fetch(s, "/.well-known/jwks.json").json()) + json.dumps(told)
         assert not any('"%s"' % x in text for x in ("d", "p", "q", "dp", "dq", "qi")), text[:200]
-    return w
-
-
-def refreshed_once(s, vkeys, since):
-    """A session older than half a minute: Bedrock calls it expired."""
-    w = s.sim.world
-    time.sleep(max(0.0, since + 32 - time.monotonic()))
-    for kind, k in vkeys.items():
-        with case("%s: a session that Bedrock calls expired is fetched anew once; then it is an error" % kind):
-            n = len(w.asked(STS))
-            w.order(BEDROCK, "expired")
-            first = s.post(PATH, BODY, key=k)
-            second = s.post(PATH, BODY, key=k)
-            assert first.status in (200, 502) and second.status == 200, (first, second)
-            assert len(w.asked(STS)) == n + 1, len(w.asked(STS)) - n
-            w.order(BEDROCK, "expired", 2)
-            a = s.post(PATH, BODY, key=k)
-            assert a.status == 502 and len(w.asked(STS)) <= n + 2, (a, len(w.asked(STS)) - n)
-            w.orders.clear()
-            assert s.post(PATH, BODY, key=k).status == 200
 
 
 def main():
     with ProviderStack() as s:
-        vkeys, since = {"AssumeRole": assume_role(s)}, time.monotonic()
+        assume_role(s)
         issuer(s)
-        vkeys["web identity"] = web_identity(s)
-        since = time.monotonic()
+        web_identity(s)
         independent(s)
         rules(s)
         rotation(s)
-        fresh = {"AssumeRole": role(s, "old-role"), "web identity": identity(s, "old-identity")}
-        for k in fresh.values():
-            assert s.post(PATH, BODY, key=k).status == 200
-        refreshed_once(s, fresh, time.monotonic())
         with case("the audit trail has both exchanges"):
             text = json.dumps(s.audit())
             assert "sts-assume-role" in text and "sts-assume-role-with-web-identity" in text
