@@ -384,8 +384,8 @@ struct msg_credential_tested {
 	struct view operation;
 	struct view model;
 	uint64_t latency_ms;
-	uint64_t skew_s; // our clock against the provider's
-	bool skew_ahead; // ours is ahead
+	uint64_t skew_s;     // our clock against the provider's
+	bool skew_ahead;     // ours is ahead
 	struct view outcome; // "ok", "bad_key", "no_model_access", ...: vaultd/cred_verdict.h
 };
 
@@ -510,7 +510,7 @@ struct msg_exchanged {
 	uint64_t status;	   // HTTP; 0: there was no whole answer
 	uint64_t fault;		   // enum lane_fault when status is 0
 	uint64_t server_time_s;	   // Date header as Unix time, 0: none
-	struct view error_type; // error.type, error.status, x-amzn-errortype
+	struct view error_type;	   // error.type, error.status, x-amzn-errortype
 	struct view code;	   // error code, "" when fine
 	struct view message;	   // error text, printable ASCII
 	struct view access_key_id; // STS

@@ -158,7 +158,7 @@ test_probe_errors(void **state)
 	answer(EXCHANGE_PROBE, "400 Bad Request" JSON,
 	    "{\"error\":{\"message\":\"a\\nb\\u001b[2J\\u017e\",\"type\":\"a "
 	    "b\",\"code\":\"c\\td\"}}");
-	expect("a?b", "c?d", "a?b?[2J??");
+	expect("a?b", "c?d", "a b [2J??");
 }
 
 // What the sealer says can always be sent.

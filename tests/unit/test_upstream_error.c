@@ -1,6 +1,7 @@
 // links: gatewayd dialect
 // SPDX-License-Identifier: Apache-2.0
 // What error answers of each provider say, in all the shapes they come in.
+#include "common/buf.h"
 #include "proto/upstream_error.h"
 
 #include <setjmp.h>
@@ -83,12 +84,15 @@ static void
 test_long_message(void **state)
 {
 	(void)state;
-	char body[2048], *p = body;
-	p += sprintf(p, "{\"error\":{\"message\":\"API key not valid");
+	struct buf b;
+	buf_init(&b, 4096);
+	buf_str(&b, "{\"error\":{\"message\":\"API key not valid");
 	for (int i = 0; i < 300; i++)
-		p += sprintf(p, "\\u017e"); // two bytes each
-	sprintf(p, "\"}}");
-	expect(PROVIDER_GEMINI, 400, "", body, "", "", CLASS_AUTH);
+		buf_str(&b, "\\u017e"); // two bytes each
+	buf_str(&b, "\"}}");
+	buf_char(&b, '\0');
+	expect(PROVIDER_GEMINI, 400, "", b.p, "", "", CLASS_AUTH);
+	buf_free(&b);
 	assert_int_equal(strlen(e.message), 511); // 17 + 2 * 247
 	assert_int_equal((uint8_t)e.message[510], 0xbe);
 }
