@@ -205,6 +205,9 @@ def independent(s):
     task = {"issuer": URL, "gateway": "http://127.0.0.1:%d" % s.port, "audience": "sts.amazonaws.com", "tokens": tokens}
     r = subprocess.run(["node", os.path.join(ROOT, "tests", "regress", "oidc_accept.js")], input=json.dumps(task).encode(),
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    if b"Cannot find module" in r.stderr:
+        tap.skip("an OIDC client that we did not write needs `bash mk/deps.sh check`")
+        return
     with case("openid-client takes the discovery document, jose the keys, their ids and the tokens; not a forged one"):
         assert r.returncode == 0, r.stderr.decode()[-600:]
         got = json.loads(r.stdout)
