@@ -306,10 +306,6 @@ static void
 on_head(struct client *c)
 {
 	const struct http_parser *p = &c->parser;
-	static const struct failure get_only = {.status = 405,
-	    .code = "method_not_allowed",
-	    .message = FAILURE_TEXT("This route takes GET."),
-	    .allow = "GET"};
 	struct route route;
 	enum api hint = http_header(p, "anthropic-version").p != NULL ? DIALECT_ANTHROPIC
 			: http_header(p, "x-goog-api-key").p != NULL  ? DIALECT_GOOGLE
@@ -319,9 +315,11 @@ on_head(struct client *c)
 	c->body_len = 0;
 	c->document = issuer_docs_find(&c->w->issuer, p->path);
 	if (c->document != ISSUER_DOC_NONE) {
-		bool get = view_eq_str(p->method, "GET") || view_eq_str(p->method, "HEAD");
-		route.kind = get ? ROUTE_DOCUMENT : ROUTE_FAILED;
-		route.failure = get_only;
+		route.kind = ROUTE_DOCUMENT;
+		route.allow = "GET";
+		if (!view_eq_str(p->method, "GET") && !view_eq_str(p->method, "HEAD"))
+			route_fail(
+			    &route, 405, "method_not_allowed", VIEW("This route takes GET."));
 	}
 	switch (route.kind) {
 	case ROUTE_DOCUMENT:
