@@ -26,10 +26,20 @@ skip_space(struct view t, size_t i)
 static size_t
 skip_string(struct view t, size_t i)
 {
-	for (i++; i < t.len && t.p[i] != '"'; i++)
-		if (t.p[i] == '\\')
-			i++;
-	return MIN(i + 1, t.len);
+	const char *from = t.p + i + 1, *end = t.p + t.len;
+	while (from < end) {
+		const char *quote = memchr(from, '"', (size_t)(end - from));
+		if (quote == NULL)
+			break;
+		// Escaped if an odd number of backslashes stands before it.
+		const char *before = quote;
+		while (before > from && before[-1] == '\\')
+			before--;
+		if ((quote - before) % 2 == 0)
+			return (size_t)(quote + 1 - t.p);
+		from = quote + 1;
+	}
+	return t.len;
 }
 
 static size_t
@@ -353,7 +363,8 @@ void
 jv_put_escaped(struct buf *b, struct view t)
 {
 	size_t from = 0;
-	for (size_t i = 0; i < t.len;) {
+	for (size_t i = mp_plain_run(t.p, t.len); i < t.len;
+	     i += mp_plain_run(t.p + i, t.len - i)) {
 		unsigned char c = (unsigned char)t.p[i];
 		size_t n = c < 0x80 ? 1 : utf8_len(t.p + i, t.len - i);
 		if (n != 0 && c >= 0x20 && c != '"' && c != '\\') {

@@ -101,7 +101,10 @@ string(struct check *c, struct view *text_r)
 {
 	size_t start = ++c->at;
 	bool ascii = true;
-	while (c->at < c->t.len && c->t.p[c->at] != '"') {
+	for (;;) {
+		c->at += mp_plain_run(c->t.p + c->at, c->t.len - c->at);
+		if (c->at >= c->t.len || c->t.p[c->at] == '"')
+			break;
 		unsigned char ch = (unsigned char)c->t.p[c->at];
 		if (ch < 0x20)
 			return fail(c, JV_SYNTAX);

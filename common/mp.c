@@ -277,11 +277,41 @@ mp_in_done(const struct mp_in *in)
 	return !in->failed && in->len == 0;
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+// Whether some byte of w is 0; some(w ^ EACH_BYTE(c)): is c.
+static uint64_t
+some_zero(uint64_t w)
+{
+	return (w - EACH_BYTE(1)) & ~w & EACH_BYTE(0x80);
+}
+
+size_t
+mp_plain_run(const char *p, size_t len)
+{
+	size_t i = 0;
+	for (uint64_t w; len - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(&w, p + i, sizeof(w));
+		uint64_t control = (w - EACH_BYTE(0x20)) & ~w;
+		uint64_t odd = ((w | control) & EACH_BYTE(0x80)) | some_zero(w ^ EACH_BYTE('"')) |
+			       some_zero(w ^ EACH_BYTE('\\'));
+		if (odd != 0)
+			break;
+	}
+	return i;
+}
+
 bool
 mp_utf8_valid(const char *s, size_t len)
 {
 	const uint8_t *p = (const uint8_t *)s;
 	for (size_t i = 0; i < len;) {
+		uint64_t w;
+		if (len - i >= sizeof(w) &&
+		    (memcpy(&w, p + i, sizeof(w)), (w & EACH_BYTE(0x80)) == 0)) {
+			i += sizeof(w);
+			continue;
+		}
 		uint8_t c = p[i];
 		size_t n = c < 0x80 ? 1 : (c & 0xe0) == 0xc0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : 4;
 		if (n == 1) {

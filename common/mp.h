@@ -63,5 +63,9 @@ bool mp_in_done(const struct mp_in *in) MUST_CHECK;
 
 // RFC 3629 check: no surrogates, no overlong forms, at most U+10FFFF.
 bool mp_utf8_valid(const char *p, size_t len);
+// How many bytes at p are ASCII characters that mean nothing in a JSON string: no quote, no
+// backslash, no control character. Looks at eight at a time and may stop before the end of
+// the run, so the caller goes on byte by byte from there.
+size_t mp_plain_run(const char *p, size_t len);
 
 #endif

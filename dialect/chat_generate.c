@@ -242,7 +242,8 @@ take_candidate(struct dialect *d, struct generate *g, struct jv candidate, struc
 	if (jv_u64(jv_get(candidate, "index"), 0) != 0)
 		return; // one was asked for
 	g->candidate = true;
-	while (jv_each(jv_get2(candidate, "content", "parts"), &it, &part))
+	struct jv parts = jv_get2(candidate, "content", "parts");
+	while (jv_each(parts, &it, &part))
 		take_part(d, g, part, out);
 	if (!jv_is(reason, JV_STRING))
 		return;
@@ -262,7 +263,8 @@ take_response(struct dialect *d, struct generate *g, struct jv root, struct buf 
 		chat_out_id(&g->out, view_of(text));
 		g->identified = true;
 	}
-	while (jv_each(jv_get(root, "candidates"), &it, &candidate))
+	struct jv candidates = jv_get(root, "candidates");
+	while (jv_each(candidates, &it, &candidate))
 		take_candidate(d, g, candidate, out);
 	if (jv_is(blocked, JV_STRING)) {
 		take_reason(d, g, blocked);

@@ -68,9 +68,9 @@ put_choice(const struct chat *c, const struct chat_names *names, struct buf *out
 static struct jv
 google_member(const struct chat *c, const char *name)
 {
-	struct jv v = jv_get2(c->root, "google", name);
+	struct jv v = jv_get2(c->rest, "google", name);
 	if (jv_type(v) == JV_NONE)
-		v = jv_get(jv_get2(c->root, "extra_body", "google"), name);
+		v = jv_get(jv_get2(c->rest, "extra_body", "google"), name);
 	return v;
 }
 
@@ -211,9 +211,9 @@ put_generation(struct dialect *d, const struct chat *c, struct buf *out, struct 
 static void
 put_extras(const struct chat *c, struct buf *out)
 {
-	struct jv safety = jv_get(c->root, "safetySettings");
+	struct jv safety = jv_get(c->rest, "safetySettings");
 	if (!jv_is(safety, JV_ARRAY))
-		safety = jv_get(c->root, "safety_settings");
+		safety = jv_get(c->rest, "safety_settings");
 	if (!jv_is(safety, JV_ARRAY))
 		safety = google_member(c, "safety_settings");
 	if (jv_is(safety, JV_ARRAY))
@@ -242,11 +242,11 @@ drop_rest(struct dialect *d, const struct chat *c, struct dialect_fault *f)
 	    "prompt_cache_options", "user", "safety_identifier", "service_tier", "metadata",
 	    "web_search_options", "moderation"};
 	for (size_t i = 0; i < ARRAY_LEN(lacks); i++) {
-		enum jv_type t = jv_type(jv_get(c->root, lacks[i]));
+		enum jv_type t = jv_type(jv_get(c->rest, lacks[i]));
 		if (t != JV_NONE && t != JV_NULL && t != JV_FALSE && !side_drop(d, lacks[i], f))
 			return false;
 	}
-	if (!only_text(jv_get(c->root, "modalities")) && !side_drop(d, "modalities", f))
+	if (!only_text(jv_get(c->rest, "modalities")) && !side_drop(d, "modalities", f))
 		return false;
 	return !c->parallel_off || side_drop(d, "parallel_tool_calls", f);
 }

@@ -50,12 +50,12 @@ read_signatures(struct contents *g)
 {
 	struct jv_iter it = {0};
 	struct jv message, detail;
-	for (size_t i = 0; jv_each(jv_get(g->c->root, "messages"), &it, &message); i++) {
+	for (size_t i = 0; jv_each(g->c->messages, &it, &message); i++) {
 		struct jv_iter in = {0};
-		struct jv last = {{NULL, 0}};
-		if (!jv_eq(jv_get(message, "role"), "assistant"))
+		struct jv last = {{NULL, 0}}, details = jv_get(message, "reasoning_details");
+		if (!jv_is(details, JV_ARRAY) || !jv_eq(jv_get(message, "role"), "assistant"))
 			continue;
-		while (jv_each(jv_get(message, "reasoning_details"), &in, &detail))
+		while (jv_each(details, &in, &detail))
 			if (jv_eq(jv_get(detail, "format"), CHAT_GENERATE_FORMAT) &&
 			    jv_is(jv_get(detail, "data"), JV_STRING))
 				last = jv_get(detail, "data");

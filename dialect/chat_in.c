@@ -264,19 +264,47 @@ format(struct chat_reader *r, struct jv v)
 	return true;
 }
 
+// A look-up walks over all members before it, so the long ones stay out.
+static void
+read_rest(struct chat *c, struct jv root)
+{
+	static const char *const without[] = {"messages", "tools", "functions"};
+	struct jv_iter it = {0};
+	struct view name;
+	struct jv value;
+	struct buf *b = chat_read_chunk(c);
+	buf_char(b, '{');
+	while (jv_member(root, &it, &name, &value)) {
+		size_t i = 0;
+		while (i < ARRAY_LEN(without) && !jv_name_eq(name, without[i]))
+			i++;
+		if (i < ARRAY_LEN(without))
+			continue;
+		jv_put_comma(b);
+		buf_char(b, '"');
+		buf_view(b, name); // still escaped
+		buf_str(b, "\":");
+		buf_view(b, value.text);
+	}
+	buf_char(b, '}');
+	c->rest = jv_root(buf_done(b));
+}
+
 static bool
 read_all(struct chat_reader *r)
 {
 	struct chat *c = r->c;
 	struct outer o = {0};
-	c->root = jv_root(r->d->r.body);
-	if (!jv_is(c->root, JV_OBJECT))
+	struct jv root = jv_root(r->d->r.body);
+	if (!jv_is(root, JV_OBJECT))
 		return side_fault(
 		    r->f, "invalid_value", "", "The request has to be a JSON object.");
-	if (!chat_read_members(c->root, outer_fields, ARRAY_LEN(outer_fields), &o, unknown, r) ||
+	read_rest(c, root);
+	if (!chat_read_members(root, outer_fields, ARRAY_LEN(outer_fields), &o, unknown, r) ||
 	    !numbers(r, &o) || !limits(r, &o) || !stops(r, o.stop) || !effort(r, o.effort) ||
 	    !format(r, o.format))
 		return false;
+	c->messages = o.messages;
 	c->parallel_off = jv_is(o.parallel, JV_FALSE);
 	c->stream = jv_truth(o.stream);
 	c->include_usage = jv_truth(jv_get(o.stream_options, "include_usage"));

@@ -65,7 +65,8 @@ enum chat_effort {
 };
 
 struct chat {
-	struct jv root;
+	struct jv messages;
+	struct jv rest;		// object: all members but messages and tools, which may be long
 	struct chat_part *part; // owned
 	size_t part_count;
 	struct chat_part *extra; // owned

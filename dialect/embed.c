@@ -356,7 +356,8 @@ put_list(struct dialect *d, const struct embed *e, struct jv root, struct buf *o
 		d->usage.input = jv_u64(jv_get(root, "inputTextTokenCount"), 0);
 		return put_one(e, jv_get(root, "embedding"), 0, out);
 	}
-	while (jv_each(vectors_of(e, root), &it, &item)) {
+	struct jv vectors = vectors_of(e, root);
+	while (jv_each(vectors, &it, &item)) {
 		if (!put_one(e, vector_of(e, item), n++, out))
 			return false;
 		if (e->target == TARGET_VERTEX)

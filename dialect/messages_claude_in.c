@@ -146,7 +146,8 @@ betas_read(struct dialect *d, struct jv root, struct buf *kept, struct dialect_f
 		beta_add(d, kept, item, &lost);
 	struct jv_iter it = {0};
 	struct jv e;
-	while (jv_each(jv_get(root, "anthropic_beta"), &it, &e)) {
+	struct jv list = jv_get(root, "anthropic_beta");
+	while (jv_each(list, &it, &e)) {
 		char name[65];
 		if (jv_copy(e, name, sizeof name) != 0)
 			lost = true;

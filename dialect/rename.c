@@ -11,9 +11,9 @@ find(struct view body, const char *member)
 {
 	struct jv_iter it = {0};
 	struct view name;
-	struct jv value, found = {0};
+	struct jv root = jv_root(body), value, found = {0};
 	// The check refused a second one, also one that is written with escapes.
-	while (jv_member(jv_root(body), &it, &name, &value)) {
+	while (jv_member(root, &it, &name, &value)) {
 		if (jv_name_eq(name, member))
 			found = value;
 	}

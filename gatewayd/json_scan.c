@@ -298,8 +298,11 @@ static const char *
 string_run(struct json_scan *s, const char *p, const char *end)
 {
 	const char *from = p;
-	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+	p += mp_plain_run(p, (size_t)(end - p));
+	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) {
 		p++;
+		p += mp_plain_run(p, (size_t)(end - p));
+	}
 	if (p > from) {
 		surrogate_flush(s);
 		token_put(s, from, (size_t)(p - from));

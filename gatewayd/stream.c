@@ -81,7 +81,8 @@ judge_google(struct stream *s, struct view data)
 		return;
 	struct jv root = jv_root(data), candidate;
 	struct jv_iter it = {0};
-	while (jv_each(jv_get(root, "candidates"), &it, &candidate))
+	struct jv candidates = jv_get(root, "candidates");
+	while (jv_each(candidates, &it, &candidate))
 		s->done = s->done || jv_is(jv_get(candidate, "finishReason"), JV_STRING);
 	s->done = s->done || jv_is(jv_get2(root, "promptFeedback", "blockReason"), JV_STRING);
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the stream load generator, installs the peers that can be installed, and
-# runs bench.py. Nothing here judges: it prints figures, medians and ratios.
+# runs bench.py and translated.py. Nothing here judges: it prints figures, medians and ratios.
 set -eu
 build=${1:-build}
 cd "$(dirname "$0")/../.."
@@ -18,4 +18,7 @@ if [ ! -d "$deps/node_modules/@portkey-ai/gateway" ]; then
 fi
 echo "durable audit records against raw flushes"
 bash tests/bench/audit_rate.sh "$build" 2 || echo "audit rate: failed"
-exec python3 tests/bench/bench.py "$build" "$deps" "${@:2}"
+python3 tests/bench/bench.py "$build" "$deps" "${@:2}"
+echo
+echo "translated routes"
+python3 tests/bench/translated.py "$build" "$deps"

@@ -95,6 +95,37 @@ test_utf8(void **state)
 		assert_true(mp_utf8_valid(good[i], strlen(good[i])));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_false(mp_utf8_valid(bad[i], strlen(bad[i])));
+	// Anywhere in longer text, which is read eight bytes at a time.
+	for (size_t at = 0; at < 24; at++)
+		for (size_t i = 0; i < ARRAY_LEN(good) + ARRAY_LEN(bad); i++) {
+			bool ok = i < ARRAY_LEN(good);
+			const char *seq = ok ? good[i] : bad[i - ARRAY_LEN(good)];
+			char text[64];
+			memset(text, 'x', sizeof(text));
+			memcpy(text + at, seq, strlen(seq));
+			assert_int_equal(mp_utf8_valid(text, sizeof(text)), ok);
+			assert_int_equal(mp_utf8_valid(text, at + strlen(seq)), ok);
+		}
+}
+
+static void
+test_plain_run(void **state)
+{
+	(void)state;
+	char text[40];
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		memset(text, 'x', sizeof(text));
+		assert_int_equal(mp_plain_run(text, len), len / 8 * 8);
+	}
+	for (unsigned c = 0; c < 256; c++)
+		for (size_t at = 0; at < 24; at++) {
+			memset(text, (int)(' ' + at), sizeof(text));
+			if (text[0] == '"')
+				continue;
+			text[at] = (char)(uint8_t)c;
+			bool odd = c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
+			assert_int_equal(mp_plain_run(text, 32), odd ? at / 8 * 8 : 32);
+		}
 }
 
 static void
@@ -117,6 +148,7 @@ main(void)
 	    cmocka_unit_test(test_long_forms_refused),
 	    cmocka_unit_test(test_strings),
 	    cmocka_unit_test(test_utf8),
+	    cmocka_unit_test(test_plain_run),
 	    cmocka_unit_test(test_views),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
