@@ -153,16 +153,22 @@ complete(struct exchange *x)
 	exchange_end_served(x);
 }
 
+// Without GO the number of this attempt is not known yet, and so no next one.
+static void
+mend_after_go(struct exchange *x)
+{
+	x->overtook = !x->went && x->use_sent;
+	if (!x->overtook)
+		attempt_mend(x);
+}
+
 // Broken, cut or silent, or an error that nothing could follow.
 static void
 on_failed(struct exchange *x)
 {
-	struct answer *a = &x->a;
-	enum error_class c = a->fault != CLASS_NONE ? a->fault : CLASS_SERVER;
 	exchange_end_lane(x, false);
-	exchange_end_note(x, RESULT_FAILED, a->failure.code);
-	if (!x->went || !attempt_after(x, c, a->failure.status))
-		exchange_end_fail(x, &a->failure);
+	exchange_end_note(x, RESULT_FAILED, x->a.failure.code);
+	mend_after_go(x);
 }
 
 void
@@ -181,10 +187,7 @@ attempt_on_answer(struct exchange *x, enum answer_result r)
 		exchange_end_lane(x, x->a.reusable && x->body_sent == use_body_len(x));
 		x->holding = true;
 		exchange_end_note(x, RESULT_FAILED, answer_error_code(&x->a));
-		// Without GO the number of this attempt is not known yet, and so no next one.
-		x->overtook = !x->went && x->use_sent;
-		if (!x->overtook)
-			attempt_mend(x);
+		mend_after_go(x);
 		break;
 	}
 }
@@ -192,9 +195,16 @@ attempt_on_answer(struct exchange *x, enum answer_result r)
 void
 attempt_mend(struct exchange *x)
 {
+	struct answer *a = &x->a;
+	enum error_class c = a->fault != CLASS_NONE || x->holding ? a->fault : CLASS_SERVER;
+	unsigned status = x->holding ? a->fault_status : a->failure.status;
 	x->overtook = false;
-	if (!x->went || !attempt_after(x, x->a.fault, x->a.fault_status))
+	if (x->went && attempt_after(x, c, status))
+		return;
+	if (x->holding)
 		attempt_deliver_held(x);
+	else
+		exchange_end_fail(x, &a->failure);
 }
 
 void

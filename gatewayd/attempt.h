@@ -25,7 +25,8 @@ void attempt_start_over(struct exchange *x);
 
 void attempt_on_answer(struct exchange *x, enum answer_result r);
 
-// An error is held and GO is there: the next attempt, or else the answer.
+// The answer is an error or broken, and GO is there or cannot come: the next attempt, or
+// else what there is.
 void attempt_mend(struct exchange *x);
 // The next attempt did not come about: the client gets the answer of the last one.
 void attempt_deliver_held(struct exchange *x);

@@ -44,7 +44,7 @@ struct exchange {
 	bool restart;	// start over as soon as GO or DENY is here
 	bool use_again; // the timer sends USE once more
 	bool holding;	// the answer of an earlier attempt is kept, in case
-	bool overtook;	// it came before GO: what follows is decided then
+	bool overtook;	// the answer came or broke before GO: what follows is decided then
 	bool ended;	// nothing to do but wait for GO or DENY
 	bool client_closed;
 	unsigned mismatches;

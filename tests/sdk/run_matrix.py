@@ -81,7 +81,7 @@ def through(stack, tls):
     """program -> targets, the gateway for each provider that it has."""
     base, key = "http://127.0.0.1:%d" % stack.port, stack.key
     hosts = {"openai": "api.openai.com", "azure": "azure.com", "anthropic": "anthropic", "bedrock": "bedrock", "gemini": "generativelanguage"}
-    chat = [("openai", "gpt-4o-mini", "openai/text-embedding-3-small"), ("azure", "azure/chat-dep", "azure/embed-dep"),
+    chat = [("openai", "openai/gpt-4o-mini", "openai/text-embedding-3-small"), ("azure", "azure/chat-dep", "azure/embed-dep"),
             ("anthropic", "anthropic/claude-haiku-4-5", None), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/amazon.titan-embed-text-v2:0"),
             ("bedrock", "bedrock/nova-lite", "bedrock/cohere-embed-multilingual-v3"), ("gemini", "gemini/gemini-2.5-flash", "gemini/gemini-embedding-001"),
             ("gemini", "gemini/gemini-3-flash-preview", None)]

@@ -68,6 +68,76 @@ test_fallback_refused(void **state)
 	assert_int_equal(gw_count(MSG_APPEND), 1);
 }
 
+// The sealer's answer and the vault's GO come on different channels: a fast provider is
+// heard first. Another attempt follows all the same, once the use has its number.
+static void
+test_answer_overtakes_go(void **state)
+{
+	(void)state;
+	const char *const first[] = {LIMITED, "SSH-2.0-OpenSSH\r\n\r\n"};
+	gw.attempts = 2;
+	gw.auto_go = false;
+	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+		gw.answer_len = 0;
+		gw.event_seen = gw.event_count;
+		gw_post(GW_BODY);
+		e = gw_wait(MSG_USE);
+		uint64_t id = e->id;
+		gw_plain(e->b, first[i]);
+		gw_settle();
+		assert_int_equal(gw.answer_len, 0);
+		uint64_t seq = gw_go(id, 0);
+		e = gw_wait(MSG_APPEND); // the record of the first one
+		assert_int_equal(e->b, seq);
+		gw.event_seen = 0;
+		do
+			e = gw_wait(MSG_USE);
+		while (e->id != id || e->a != 1);
+		assert_int_equal(e->c, i == 0 ? 429 : 502);
+		gw_go(id, 1);
+		gw_settle();
+		gw_plain(e->b, GW_ANSWER);
+		gw_read("{\"answer\":42}");
+		gw_settle();
+		assert_int_equal(gw_count(MSG_APPEND), 2 * (i + 1));
+	}
+}
+
+static void
+test_answer_overtakes_what_never_comes(void **state)
+{
+	(void)state;
+	gw.attempts = 2;
+	gw.auto_go = false;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	gw_plain(e->b, LIMITED);
+	gw_settle();
+	event_del(gw.listen_vault);
+	link_free(gw.vault);
+	gw.vault = NULL;
+	gw_read("too_many"); // what there is
+	event_add(gw.listen_vault, NULL);
+	for (int i = 0; i < 1000 && !vault_up(gw.w.vault); i++) {
+		gw_turn();
+		usleep(1000);
+	}
+	gw.answer_len = 0;
+	gw.event_seen = gw.event_count;
+	gw_post(GW_BODY);
+	e = gw_wait(MSG_USE);
+	uint64_t id = e->id;
+	gw_plain(e->b, LIMITED);
+	gw_settle();
+	close(gw.client); // and nobody to serve any more
+	gw.client = -1;
+	gw_settle();
+	gw_go(id, 0);
+	e = gw_wait(MSG_APPEND);
+	assert_string_equal(e->text, "client_closed");
+	assert_true(TAILQ_EMPTY(&gw.w.exchanges));
+}
+
 static void
 test_no_fallback_for_client_faults(void **state)
 {
@@ -282,6 +352,8 @@ main(void)
 	    TEST(test_no_stream_where_one_was_asked),
 	    TEST(test_fallback),
 	    TEST(test_fallback_refused),
+	    TEST(test_answer_overtakes_go),
+	    TEST(test_answer_overtakes_what_never_comes),
 	    TEST(test_no_fallback_for_client_faults),
 	    TEST(test_key_refused_with_400),
 	    TEST(test_big_body_keeps_to_the_window),
