@@ -94,6 +94,7 @@ attempt_after(struct exchange *x, enum error_class c, unsigned status)
 		return false;
 	// The held answer, if there is one, needs the old session no more.
 	size_t next = x->attempt + (step == RETRY_NEXT);
+	x->a.t = NULL;
 	if (!translate_begin(&x->t, x->w, x->r, x->plan, next, &f))
 		return false;
 	if (x->went)
