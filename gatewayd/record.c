@@ -88,8 +88,8 @@ record_attempt(const struct exchange *x)
 	unsigned status = x->a.upstream_status;
 	if (x->client_closed)
 		status = STATUS_CLIENT_CLOSED; // no further attempt will follow
-	else if (status == 0)
-		status = 502;
+	else if (x->result != RESULT_OK && status < 400)
+		status = 502; // none came, or a cut or broken one: the next attempt may
 	struct msg_settle settle = {.audit_seq = x->audit_seq,
 	    .status = status,
 	    .tokens_in = facts_tokens_in(&x->a.facts),
