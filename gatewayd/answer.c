@@ -38,7 +38,7 @@ answer_init(struct answer *a, struct worker *w, struct client *c, const struct r
 	a->chunked = a->by_close = false;
 	a->held = NULL;
 	a->held_len = a->held_cap = 0;
-	a->foreign = a->streaming = a->told_final = false;
+	a->foreign = a->streaming = false;
 	a->told_status = a->fault_status = 0;
 	a->told_retry_ms = 0;
 	facts_init(&a->facts);
@@ -354,6 +354,7 @@ on_end(struct answer *a)
 		struct upstream_error e;
 		answer_read_error(a, &e);
 		a->fault = e.class_id;
+		a->told_retry_ms = e.retry_after_ms;
 	}
 	return answer_settle(a, a->upstream_status);
 }
@@ -412,7 +413,7 @@ void
 answer_fail(struct answer *a, const struct failure *f)
 {
 	if (!a->begun) {
-		a->status = f->status;
+		a->status = errors_status(a->request->dialect, f);
 		client_refuse(a->client, a->request, f);
 		return;
 	}

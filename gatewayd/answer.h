@@ -53,9 +53,9 @@ struct answer {
 	bool by_close;	// the answer ends with the connection
 	bool foreign;	// of another API than the client's: translated
 	bool streaming; // a translated stream
-	// What the client is told in place of a provider's error of another API; 0: nothing.
+	// What the client is told in place of a provider's error of another API, and when to come
+	// again; 0: nothing.
 	unsigned told_status;
-	bool told_final;
 	uint64_t told_retry_ms;
 	char *held; // counted in the worker's limits
 	size_t held_len, held_cap;

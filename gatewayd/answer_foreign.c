@@ -62,7 +62,6 @@ refuse(struct answer *a, const struct upstream_error *e)
 	a->streaming = false;
 	a->fault = e->class_id;
 	a->told_status = f.status;
-	a->told_final = f.final;
 	a->told_retry_ms = f.retry_after_ms;
 	a->held_len = 0;
 	size_t n = errors_body(a->request->dialect, &f, a->request->id, body);

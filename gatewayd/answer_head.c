@@ -4,9 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/clock.h"
 #include "common/http_write.h"
 #include "gatewayd/answer_state.h"
 #include "gatewayd/cost.h"
+#include "gatewayd/rate_header.h"
 
 #define HEAD_MAX (24U * 1024U)
 #define RESERVE	 3072U // for our own headers
@@ -63,15 +65,29 @@ describes_body(struct view name)
 	       http_view_eq_nocase(name, "x-amzn-errortype");
 }
 
+// Headers of Anthropic mean nothing to a client of another API, but its limits do.
+static void
+put_limit(struct http_out *o, struct view name, struct view value, uint64_t now_s)
+{
+	struct rate_header h;
+	if (rate_header_openai(name, value, now_s, &h))
+		http_put_header_str(o, h.name, h.value);
+}
+
 static void
 put_passed(struct http_out *o, const struct answer *a)
 {
+	bool translate = a->foreign && a->request->dialect == DIALECT_OPENAI;
 	for (size_t i = 0, n = http_header_count(&a->parser); i < n; i++) {
 		struct view name, value;
 		http_header_at(&a->parser, i, &name, &value);
 		// One that does not fit is left out; the limit is generous.
-		if (passes(name) && !(a->foreign && describes_body(name)) &&
-		    o->len + name.len + value.len + RESERVE < o->cap)
+		if (!passes(name) || (a->foreign && describes_body(name)) ||
+		    o->len + name.len + value.len + RESERVE >= o->cap)
+			continue;
+		if (translate && name.len > 10 && strncasecmp(name.p, "anthropic-", 10) == 0)
+			put_limit(o, name, value, clock_wall_ns() / 1000000000U);
+		else
 			http_put_header(o, name, value);
 	}
 }
@@ -93,31 +109,28 @@ put_foreign(struct http_out *o, const struct answer *a)
 		http_put_header_str(o, "cache-control", "no-cache");
 	if (!said(a, id) && a->provider_request_id[0] != '\0')
 		http_put_header_str(o, id, a->provider_request_id);
-	if (a->told_status == 0) {
-		struct view dropped = translate_dropped(a->t);
-		if (dropped.len != 0)
-			http_put_header(o, VIEW("x-sallyport-dropped-params"), dropped);
+	if (a->told_status != 0)
+		return; // the session may be that of another attempt by now
+	struct view dropped = translate_dropped(a->t);
+	if (dropped.len != 0)
+		http_put_header(o, VIEW("x-sallyport-dropped-params"), dropped);
+}
+
+// SDKs of OpenAI and Anthropic repeat 408, 409, 429 and every 5xx by themselves: told is
+// where they are wrong, as far as the provider did not say it.
+static void
+put_retry(struct http_out *o, const struct answer *a, unsigned status)
+{
+	bool repeats = status == 408 || status == 409 || status == 429 || status >= 500;
+	if (a->fault == CLASS_NONE)
 		return;
-	}
 	if (a->told_retry_ms != 0 && !said(a, "retry-after") && !said(a, "retry-after-ms")) {
 		http_put_header_u64(o, "retry-after", (a->told_retry_ms + 999) / 1000);
 		http_put_header_u64(o, "retry-after-ms", a->told_retry_ms);
 	}
-	if (a->told_final && !said(a, "x-should-retry"))
-		http_put_header_str(o, "x-should-retry", "false");
-}
-
-// A quota that is used up does not come back by retrying, whatever the status says.
-static bool
-retry_is_useless(const struct answer *a)
-{
-	static const char *const codes[] = {"insufficient_quota", "credit_balance_exhausted",
-	    "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
-	    "organization_usage_limit_exceeded", "billing_error"};
-	for (size_t i = 0; a->upstream_status >= 400 && i < ARRAY_LEN(codes); i++)
-		if (strcmp(a->facts.error_code, codes[i]) == 0)
-			return true;
-	return false;
+	bool may = errclass_client_may_retry(a->fault);
+	if (may != repeats && !said(a, "x-should-retry"))
+		http_put_header_str(o, "x-should-retry", may ? "true" : "false");
 }
 
 // Of whole answers: a stream's head leaves before anybody can know.
@@ -146,8 +159,7 @@ answer_begin(struct answer *a, int64_t length)
 	put_cost(&o, a);
 	if (a->foreign)
 		put_foreign(&o, a);
-	else if (retry_is_useless(a) && !said(a, "x-should-retry"))
-		http_put_header_str(&o, "x-should-retry", "false");
+	put_retry(&o, a, status);
 	bool none = status == 204 || status == 304;
 	if (length >= 0 && !none) {
 		http_put_content_length(&o, (uint64_t)length);

@@ -36,6 +36,7 @@ static const struct type_row types[] = {
     {408, "timeout_error", "timeout_error", "ModelTimeoutException", "DEADLINE_EXCEEDED"},
     {409, "conflict_error", "conflict_error", "ConflictException", "ABORTED"},
     {413, "invalid_request_error", "request_too_large", "ValidationException", "INVALID_ARGUMENT"},
+    {424, "server_error", "api_error", "ModelErrorException", "FAILED_PRECONDITION"},
     {429, "rate_limit_error", "rate_limit_error", "ThrottlingException", "RESOURCE_EXHAUSTED"},
     {500, "server_error", "api_error", "InternalServerException", "INTERNAL"},
     {502, "server_error", "api_error", "InternalServerException", "INTERNAL"},
@@ -112,11 +113,21 @@ retry_headers(struct http_out *o, const struct failure *f)
 		http_put_header_str(o, "x-should-retry", "false");
 }
 
+unsigned
+errors_status(enum api d, const struct failure *f)
+{
+	bool deaf = d == DIALECT_BEDROCK || d == DIALECT_GOOGLE;
+	return deaf && f->final && f->status >= 500 ? 424 : f->status;
+}
+
 size_t
-errors_response(enum api d, const struct failure *f, const char *request_id, bool keep_alive,
+errors_response(enum api d, const struct failure *told, const char *request_id, bool keep_alive,
     char out[ERRORS_RESPONSE_MAX])
 {
+	struct failure as = *told;
+	const struct failure *f = &as;
 	char text[ERRORS_BODY_MAX];
+	as.status = errors_status(d, told);
 	size_t len = body(d, f, request_id, text, sizeof(text));
 	struct http_out o;
 	http_out_init(&o, out, ERRORS_RESPONSE_MAX);

@@ -35,6 +35,10 @@ struct failure {
 size_t errors_body(
     enum api d, const struct failure *f, const char *request_id, char out[ERRORS_BODY_MAX]);
 
+// The status that a client of this API gets. SDKs of AWS and Google know no
+// x-should-retry and repeat every 500, 502, 503 and 504: where that is useless it is 424.
+unsigned errors_status(enum api d, const struct failure *f);
+
 // A whole response, head and body. Returns its length.
 size_t errors_response(enum api d, const struct failure *f, const char *request_id, bool keep_alive,
     char out[ERRORS_RESPONSE_MAX]);

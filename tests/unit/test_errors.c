@@ -123,6 +123,33 @@ test_google(void **state)
 	done(&r);
 }
 
+// Whose SDKs repeat a 502 whatever the headers say.
+static void
+test_final_for_deaf_clients(void **state)
+{
+	(void)state;
+	struct failure f = {.status = 502,
+	    .code = "provider_auth_failed",
+	    .message = FAILURE_TEXT("m"),
+	    .final = true};
+	assert_int_equal(errors_status(DIALECT_OPENAI, &f), 502);
+	assert_int_equal(errors_status(DIALECT_ANTHROPIC, &f), 502);
+	assert_int_equal(errors_status(DIALECT_BEDROCK, &f), 424);
+	assert_int_equal(errors_status(DIALECT_GOOGLE, &f), 424);
+	static char out[ERRORS_RESPONSE_MAX];
+	size_t n = errors_response(DIALECT_BEDROCK, &f, id, true, out);
+	assert_memory_equal(out, "HTTP/1.1 424 ", 13);
+	assert_non_null(memmem(out, n, "x-amzn-errortype: ModelErrorException\r\n", 39));
+	n = errors_response(DIALECT_GOOGLE, &f, id, true, out);
+	assert_non_null(memmem(out, n, "\"code\":424", 10));
+	assert_non_null(memmem(out, n, "FAILED_PRECONDITION", 19));
+	f.final = false;
+	assert_int_equal(errors_status(DIALECT_BEDROCK, &f), 502);
+	f = (struct failure){
+	    .status = 429, .code = "c", .message = FAILURE_TEXT("m"), .final = true};
+	assert_int_equal(errors_status(DIALECT_BEDROCK, &f), 429);
+}
+
 static void
 test_every_status(void **state)
 {
@@ -206,6 +233,7 @@ main(void)
 	    cmocka_unit_test(test_bedrock),
 	    cmocka_unit_test(test_google),
 	    cmocka_unit_test(test_every_status),
+	    cmocka_unit_test(test_final_for_deaf_clients),
 	    cmocka_unit_test(test_long_message_is_cut),
 	    cmocka_unit_test(test_stream_events),
 	    cmocka_unit_test(test_bedrock_event),

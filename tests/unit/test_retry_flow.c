@@ -87,7 +87,7 @@ test_expired_twice_fails(void **state)
 	answer(converse(), 403, EXPIRED, EXPIRED_BODY);
 	answer(used_again(0, CLASS_EXPIRED, 403), 403, EXPIRED, EXPIRED_BODY);
 	gw_read("provider_auth_failed");
-	expect("HTTP/1.1 502");
+	expect("HTTP/1.1 424"); // AWS's SDKs repeat a 502
 	expect("has expired (HTTP 403, ExpiredTokenException)");
 	expect_not("ASIAXYZ");
 	gw_settle();
@@ -229,6 +229,51 @@ test_access_denied(void **state)
 	recorded(RESULT_FAILED, CLASS_DENIED);
 }
 
+// What SDKs of OpenAI and Anthropic repeat by themselves, and should not, or the reverse.
+static void
+test_should_retry(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned status;
+		const char *headers, *body, *want;
+	} rows[] = {
+	    {429, "retry-after: 7\r\n", "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", NULL},
+	    {429, "", "{\"error\":{\"code\":\"insufficient_quota\"}}", "x-should-retry: false"},
+	    {429, "x-should-retry: true\r\n", "{\"error\":{\"code\":\"insufficient_quota\"}}",
+		"x-should-retry: true"},
+	    {500, "", "{\"error\":{\"code\":\"server_error\"}}", NULL},
+	    {503, "", "<html>", NULL},
+	    {424, "", "{\"error\":{\"message\":\"upstream\"}}", "x-should-retry: true"},
+	    {400, "", "{\"error\":{\"code\":\"invalid_value\"}}", NULL},
+	    {409, "", "{\"error\":{\"message\":\"conflict\"}}", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		answer(ask(GW_BODY), rows[i].status, rows[i].headers, rows[i].body);
+		gw_read(rows[i].body);
+		if (rows[i].want != NULL)
+			expect(rows[i].want);
+		else
+			expect_not("x-should-retry");
+		if (i == 0)
+			expect("retry-after: 7\r\n");
+		gw_settle();
+	}
+}
+
+// Google says it in the body only.
+static void
+test_retry_delay(void **state)
+{
+	(void)state;
+	gw.kind = PROVIDER_GEMINI;
+	answer(ask(GW_BODY), 429, JSON,
+	    "{\"error\":{\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"retryDelay\":\"1.2s\"}]}"
+	    "}");
+	gw_read("retryDelay");
+	expect("\r\nretry-after: 2\r\nretry-after-ms: 1200\r\n");
+}
+
 static void
 test_daily_quota(void **state)
 {
@@ -338,6 +383,7 @@ main(void)
 	    T(test_expired_then_the_next), T(test_lasting_key_does_not_come_again),
 	    T(test_renewal_denied), T(test_expired_by_status), T(test_next_by_class),
 	    T(test_no_next_by_class), T(test_access_denied), T(test_daily_quota),
-	    T(test_next_after_broken_answers), T(test_next_after_silence), T(test_pinned)};
+	    T(test_should_retry), T(test_retry_delay), T(test_next_after_broken_answers),
+	    T(test_next_after_silence), T(test_pinned)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

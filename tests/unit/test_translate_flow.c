@@ -28,7 +28,7 @@ test_whole(void **state)
 		expect("\"model\":\"m\"");
 		expect("\r\nx-request-id: req_up\r\n");
 		expect("\r\ncontent-type: application/json\r\n");
-		expect("ratelimit-requests-limit: 5");
+		expect("\r\nx-ratelimit-limit-requests: 5\r\n");
 		expect_not("organization");
 		e = gw_wait(MSG_APPEND);
 		assert_int_equal(e->a, RESULT_OK);
