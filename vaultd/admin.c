@@ -14,6 +14,7 @@
 #include "vaultd/admin_change.h"
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/cred_test.h"
 #include "vaultd/gateway.h"
 #include "vaultd/issuer.h"
 #include "vaultd/lane_ctl.h"
@@ -256,6 +257,36 @@ begin_list(struct admin *ad, const struct frame *f)
 	send_list(ad);
 }
 
+// --- tests of credentials --------------------------------------------------------------
+
+static void
+on_tested(void *cookie, uint64_t admin, uint64_t frame, const struct msg_credential_tested *m)
+{
+	struct admins *a = cookie;
+	struct admin *ad = by_id(a, admin);
+	if (ad != NULL)
+		answer(ad, MSG_CREDENTIAL_TESTED, frame, m);
+}
+
+// Nobody waits for its end: it takes seconds, and changes nothing.
+static enum chan_status
+on_test(struct admin *ad, const struct frame *f)
+{
+	struct msg_credential_test m;
+	struct admin_error e = {0};
+	if (chan_decode(link_chan(ad->link), f, &m) != CHAN_OK)
+		return CHAN_REJECT;
+	struct cred_test_who who = {.core = ad->set->core,
+	    .uid = ad->uid,
+	    .admin = ad->id,
+	    .frame = f->id,
+	    .done = on_tested,
+	    .cookie = ad->set};
+	if (!cred_test_begin(&who, &m, &e))
+		answer_error(ad, f->id, &e);
+	return CHAN_OK;
+}
+
 // --- changes -------------------------------------------------------------------------
 
 static struct admin_who
@@ -352,6 +383,8 @@ on_frame(void *cookie, struct link *l, const struct frame *f)
 		else
 			begin_list(ad, f);
 		return CHAN_OK;
+	case MSG_CREDENTIAL_TEST:
+		return on_test(ad, f);
 	case MSG_CREDENTIAL_PUT:
 	case MSG_CREDENTIAL_SET:
 	case MSG_VKEY_ISSUE:

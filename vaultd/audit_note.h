@@ -27,6 +27,7 @@ enum note_kind {
 	NOTE_VOID,
 	NOTE_COMPLETE, // of a key use by the vault itself
 	NOTE_TOKEN,
+	NOTE_TESTED,
 	NOTE_ADMIN_FAILED, // a change that was recorded and could not be made
 	NOTE_KIND_COUNT,
 };

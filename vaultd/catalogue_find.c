@@ -167,6 +167,22 @@ catalogue_profile_serves(
 
 // --- paths -----------------------------------------------------------------------
 
+// '@' needs no encoding in a path (RFC 3986, pchar). Google's own SDKs send it as it is,
+// while SigV4, which Bedrock's paths are signed by, wants it encoded.
+static void
+put_model(const struct catalogue_op *op, struct view model, struct text *t)
+{
+	const char *at = op->provider == PROVIDER_VERTEX && model.len != 0
+			     ? memchr(model.p, '@', model.len)
+			     : NULL;
+	size_t n = at == NULL ? model.len : (size_t)(at - model.p);
+	text_encoded(t, (struct view){model.p, n}, false);
+	if (at == NULL)
+		return;
+	text_char(t, '@');
+	text_encoded(t, (struct view){at + 1, model.len - n - 1}, false);
+}
+
 void
 catalogue_path(const struct catalogue_op *op, const struct catalogue_place *place, struct text *t)
 {
@@ -174,7 +190,7 @@ catalogue_path(const struct catalogue_op *op, const struct catalogue_place *plac
 	while (p.len != 0) {
 		size_t n = 1;
 		if (grammar_begins(p, "{model}")) {
-			text_encoded(t, place->model, false);
+			put_model(op, place->model, t);
 			n = 7;
 		} else if (grammar_begins(p, "{project}")) {
 			text_encoded(t, place->project, false);

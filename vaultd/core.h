@@ -24,6 +24,7 @@ struct admin_change;
 struct exchanges;
 struct tokens;
 struct use_wait;
+struct cred_test;
 
 struct core {
 	struct event_base *base;
@@ -42,6 +43,7 @@ struct core {
 	struct exchanges *exchanges;
 	struct tokens *tokens;
 	struct use_wait *waiting; // USEs that wait for a token
+	struct cred_test *tests;  // of credentials, that are running
 	struct admins *admins;
 	struct admin_change *change; // the one that is being recorded, or NULL
 

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "proto/errclass.h"
 #include "vaultd/audit_note.h"
+#include "vaultd/cred_test.h"
 #include "vaultd/exchange.h"
 #include "vaultd/exchange_kind.h"
 #include "vaultd/google.h"
@@ -212,7 +213,7 @@ done(void *cookie, const struct exchange_result *r)
 	f->magic = 0;
 	free(f);
 	use_wait_wake(core, credential);
-	(void)wrong;
+	cred_test_on_token(core, credential, r, wrong);
 }
 
 // --- beginning -------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class Sim:
             self.world.requests.append(request)
         mode = self.world.take(request.host)
         try:
-            early = _instead(mode, request) if mode else None
+            early = self.world.scripted(request.host) or (_instead(mode, request) if mode else None)
             answer = early or route(request.host)(self.world, request)
         except Refused as e:
             text = isinstance(e.body, bytes)
@@ -104,7 +104,7 @@ class Sim:
                                              "type": "error", "message": "malformed"}).encode())
         if mode and early is None and answer.status == 200:
             _spoil(mode, answer)
-        answer.headers.append(("date", email.utils.formatdate(self.world.now(), usegmt=True)))
+        answer.headers = list(answer.headers) + [("date", email.utils.formatdate(self.world.now(), usegmt=True))]
         return answer
 
     def stop(self):
@@ -126,6 +126,8 @@ def _error(host, status, kind, message):
         return {"error": {"message": message, "type": kind[0], "param": None, "code": kind[0]}}, []
     if "anthropic" in host:
         return {"type": "error", "error": {"type": kind[1], "message": message}, "request_id": "req_sim"}, []
+    if "oauth2" in host:
+        return {"error": "internal_failure" if status >= 500 else "invalid_grant", "error_description": message}, []
     if "amazonaws" in host:
         return {"message": message}, [("x-amzn-errortype", kind[2]), ("x-amzn-requestid", "sim")]
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2s"}] if status == 429 else []

@@ -18,7 +18,7 @@ CLAUDE = {"anthropic.claude-sonnet-4-5-20250929-v1:0": "claude-sonnet-4-5-202509
           "anthropic.claude-haiku-4-5-20251001-v1:0": "claude-haiku-4-5-20251001", "anthropic.claude-opus-4-6-v1": "claude-opus-4-6",
           "anthropic.claude-opus-5": "claude-opus-5"}
 NEWEST = {"anthropic.claude-opus-5"}    # these know 2026-10-21, too
-OTHER = {"amazon.nova-lite-v1:0"}
+OTHER = {"amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0"}
 COHERE = {"cohere.embed-multilingual-v3"}
 EMBED = {"amazon.titan-embed-text-v2:0"} | COHERE
 PREFIXES = {"us-east-1": {"us", "global"}, "us-west-2": {"us", "global"}, "eu-central-1": {"eu", "global"},

@@ -4,13 +4,14 @@
 import base64
 import json
 import re
+import urllib.parse
 import uuid
 
 from sim import anthropic_api, brain, google
 from sim.aws import only
 from sim.server import Answer, Refused
 
-CHAT = {"gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-3.1-pro-preview"}
+CHAT = {"gemini-2.5-flash-lite", "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-3.1-pro-preview"}
 EMBED = {"gemini-embedding-001"}
 TOP = {"contents", "systemInstruction", "tools", "toolConfig", "safetySettings", "cachedContent", "labels", "serviceTier",
        "generationConfig", "model"}
@@ -287,7 +288,7 @@ def vertex(world, request):
         raise error(401, "Request had invalid authentication credentials. Expected OAuth 2 access token.", [
             {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ACCESS_TOKEN_EXPIRED"}])
     m = re.fullmatch(r"/v1(?:beta1)?/projects/([^/]+)/locations/([^/]+)/publishers/(google|anthropic)/models/([\w.@-]+):(\w+)",
-                     request.path)
+                     urllib.parse.unquote(request.path))
     if request.method != "POST" or not m:
         return Answer(404, b"<!DOCTYPE html><html lang=en><title>Error 404 (Not Found)!!1</title>", "text/html")
     project, location, publisher, model, method = m.groups()
@@ -296,6 +297,11 @@ def vertex(world, request):
         raise error(403, "Permission 'aiplatform.endpoints.predict' denied on resource (or it may not exist).")
     if publisher == "google":
         return _call(world, request, model, method, True)
+    if model == "count-tokens" and method == "rawPredict":
+        body = anthropic_api.parse(request)
+        if body.get("model") not in CLAUDE:
+            raise error(404, "Publisher Model `%s` was not found." % body.get("model"))
+        return Answer(200, b'{"input_tokens": 8}')
     if model not in CLAUDE or method not in ("rawPredict", "streamRawPredict"):
         raise error(404, "Publisher Model `%s` was not found." % request.path.rsplit(":", 1)[0])
     body = anthropic_api.parse(request)

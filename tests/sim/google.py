@@ -53,6 +53,20 @@ def token(world, request):
 
 
 def bearer(world, request):
-    """Whether the request carries a living access token of ours."""
+    """Whether the request carries a living access token of ours, or one that the account signed for this host (AIP-4111)."""
     kind, _, access = (request.header("authorization") or "").partition(" ")
-    return kind == "Bearer" and world.google_tokens.get(access, 0) > world.now()
+    if kind != "Bearer":
+        return False
+    return self_signed(world, request, access) if access.count(".") == 2 else world.google_tokens.get(access, 0) > world.now()
+
+
+def self_signed(world, request, text):
+    try:
+        header = jwt.get_unverified_header(text)
+        claims = jwt.decode(text, world.google_public, algorithms=["RS256"], audience="https://%s/" % request.host,
+                            options={"require": ["iss", "sub", "aud", "exp", "iat"], "verify_exp": False, "verify_iat": False})
+    except jwt.PyJWTError:
+        return False
+    now = world.now()
+    return (header.get("kid") == world.google_key_id and claims["iss"] == claims["sub"] == world.google_email
+            and "scope" not in claims and claims["exp"] - claims["iat"] <= 3600 and claims["iat"] <= now < claims["exp"])

@@ -271,6 +271,9 @@ def azure(world, request):
     v1 = re.fullmatch(r"/openai/v1/(chat/completions|embeddings|responses|models)", request.path)
     if v1 and v1.group(1) == "models" and request.method == "GET":
         return Answer(200, json.dumps(models()).encode())
+    if request.method == "GET" and request.path == "/openai/models" and re.fullmatch(
+            r"20\d\d-\d\d-\d\d(-preview)?", request.params.get("api-version", "")):
+        return Answer(200, json.dumps(models()).encode())
     if request.method != "POST" or not (dated or v1):
         raise missing("404", "Resource not found")
     if dated and not re.fullmatch(r"20\d\d-\d\d-\d\d(-preview)?", request.params.get("api-version", "")):

@@ -4,10 +4,14 @@ asked, and the misbehaviour that a test ordered.
 """
 
 import base64
+import copy
 import hashlib
+import json
 import secrets
 import threading
 import time
+
+from sim.server import Answer
 
 
 def token(n=24):
@@ -28,6 +32,7 @@ class World:
         self.shift = 0              # seconds that the providers' clock runs ahead of ours
         self.requests = []          # every Request, in order of arrival
         self.orders = []            # [host prefix, mode, times]
+        self.scripts = []           # [host prefix, Answer, times]
         self.openai_key = "sk-proj-" + token()
         self.anthropic_key = "sk-ant-api03-" + token()
         self.gemini_key = "AIza" + secrets.token_urlsafe(27)[:35]
@@ -86,6 +91,22 @@ class World:
                     if o[2] <= 0:
                         self.orders.remove(o)
                     return o[1]
+        return None
+
+    def say(self, host, status, body, headers=(), content_type="application/json", times=1):
+        """The next `times` answers of hosts that contain `host` are this one, word for word."""
+        text = body if isinstance(body, bytes) else json.dumps(body).encode()
+        with self.lock:
+            self.scripts.append([host, Answer(status, text, content_type, headers), times])
+
+    def scripted(self, host):
+        with self.lock:
+            for o in self.scripts:
+                if o[0] in host:
+                    o[2] -= 1
+                    if o[2] <= 0:
+                        self.scripts.remove(o)
+                    return copy.copy(o[1])
         return None
 
     def asked(self, host):

@@ -325,7 +325,7 @@ test_vertex(void **state)
 		cred.auth = kinds[i];
 		struct head_built b = build(OP_RAW_PREDICT, "claude-sonnet-4-5@20250929", &none);
 		assert_head(&b, "POST /v1/projects/example.com%3Aproj-1/locations/us-central1/"
-				"publishers/anthropic/models/claude-sonnet-4-5%4020250929:"
+				"publishers/anthropic/models/claude-sonnet-4-5@20250929:"
 				"rawPredict HTTP/1.1\r\n"
 				"host: us-central1-aiplatform.googleapis.com\r\n"
 				"content-type: application/json\r\n" TAIL "content-length: 42\r\n"
