@@ -13,8 +13,9 @@
 #include "vaultd/deny.h"
 
 #define NOTE_RATE 20U // a second, for each kind
-// Records that name another one, kept one by one while auditd is away, for each of VOID,
-// LEAK and ADMIN_FAILED; beyond that they are folded like the others.
+// Records that name another one, or an act of an administrator, kept one by one while auditd
+// is away or a second is full, for each of VOID, LEAK, COMPLETE, ADMIN_FAILED and TESTED; beyond
+// that they are folded like the others.
 #define NOTE_REFS_MAX 8192U
 
 // What is folded together: one kind per refusal code, and these.
