@@ -2,7 +2,6 @@
 """Google's token endpoint: the JWT-bearer grant, verified claim by claim. What it issues is all that Vertex accepts."""
 
 import json
-import secrets
 import urllib.parse
 
 import jwt
@@ -45,7 +44,7 @@ def token(world, request):
         return _no("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
                    "timeframe. Check your iat and exp values in the JWT claim.")
     life = min(world.token_life, 3599)
-    access = "ya29." + secrets.token_urlsafe(300)
+    access = world.new_google_token()
     with world.lock:
         world.google_tokens[access] = now + life
     return Answer(200, json.dumps({"access_token": access, "expires_in": life, "token_type": "Bearer"}, indent=2).encode(),

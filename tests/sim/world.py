@@ -69,6 +69,10 @@ class World:
         session = "FwoGZXIvYXdz" + base64.b64encode(secrets.token_bytes(700)).decode()
         return self.add_aws("ASIA", session, self.now() + min(seconds, self.token_life), source)
 
+    @staticmethod
+    def new_google_token():
+        return "ya29." + secrets.token_urlsafe(300)
+
     def google_json(self):
         """The service-account file. Its token_uri must not be followed."""
         return {"type": "service_account", "project_id": self.google_project, "private_key_id": self.google_key_id,
