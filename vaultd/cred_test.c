@@ -10,7 +10,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "vaultd/audit_note.h"
-#include "vaultd/cred_kind.h"
 #include "vaultd/cred_probe.h"
 #include "vaultd/cred_verdict.h"
 #include "vaultd/exchange_kind.h"
@@ -314,9 +313,6 @@ check(struct core *core, const struct msg_credential_test *m, const struct cred 
 		return admin_check_fail(e, "credential_disabled",
 		    "'%s' is disabled, so its key is not used: sallyport credential enable %s.",
 		    c->name, c->name);
-	if (cred_kind_exchanges(c->auth) && !exchange_token_needed(c) && !exchange_token_signed(c))
-		return admin_check_fail(
-		    e, "bad_auth", "There is no exchange for the kind of '%s'.", c->name);
 	if (running >= CRED_TESTS_MAX)
 		return admin_check_fail(
 		    e, "busy", "Other credentials are being tested: try again in a moment.");

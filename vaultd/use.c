@@ -18,8 +18,6 @@
 #include "vaultd/use_wait.h"
 
 #define PENDING_MAGIC 0x75736570U
-// The stored secret of such a credential never goes to the provider in its place.
-#define NO_EXCHANGE "There is no exchange for the kind of the credential '%s'."
 
 static uint64_t
 now_s(void)
@@ -146,10 +144,6 @@ token_want(struct gateway *gw, struct plan *p, const struct cred *c, const struc
 	enum exchange_token_want w = EXCHANGE_TOKEN_GO;
 	if (exchange_token_needed(c))
 		w = exchange_token_want(gw->core, c, gw->id, d);
-	else if (kind_exchanges(c->auth) && !exchange_token_signed(c)) {
-		deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
-		return EXCHANGE_TOKEN_NO;
-	}
 	if (w == EXCHANGE_TOKEN_WAIT) {
 		p->in_flight = true;
 		use_wait_add(gw, f, p->attempt[p->next].handle, m->sealer, m->lane);
@@ -251,8 +245,7 @@ open_secrets(const struct pending *u, const struct cred *c, struct secret *secre
 	*access_key_id = view_of(c->access_key_id);
 	if (exchange_token_needed(c) || exchange_token_signed(c))
 		return exchange_token_open(core, c, secret, token, access_key_id, d);
-	if (kind_exchanges(c->auth))
-		return deny_set(d, DENY_TOKEN_FAILED, NO_EXCHANGE, c->name);
+	BUG_IF(kind_exchanges(c->auth)); // a stored secret never goes in the place of what it buys
 	if (cred_open_secret(core->creds, c, secret, token) == 0)
 		return true;
 	return deny_set(d, DENY_VAULT_BUSY, "The vault's secret memory is full.");

@@ -43,9 +43,9 @@ credential(uint64_t provider)
 {
 	struct cred c = {.provider = provider, .auth = AUTH_BEARER, .port = 443, .enabled = true};
 	if (provider == PROVIDER_BEDROCK)
-		strcpy(c.region, "us-east-1");
+		memcpy(c.region, "us-east-1", sizeof("us-east-1"));
 	if (provider == PROVIDER_VERTEX)
-		strcpy(c.region, "us-central1");
+		memcpy(c.region, "us-central1", sizeof("us-central1"));
 	return c;
 }
 
