@@ -147,7 +147,7 @@ test_paths(void **state)
 	    "/openai/deployments/a%2F..%2Fb/chat/completions");
 	assert_path(OP_RAW_PREDICT, PROVIDER_VERTEX, 0, "claude@1",
 	    "/v1/projects/example.com%3Ap/locations/us-central1/publishers/anthropic/models/"
-	    "claude%401:rawPredict");
+	    "claude@1:rawPredict");
 }
 
 static void
