@@ -9,9 +9,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "proto/errclass.h"
 #include "vaultd/audit_note.h"
 #include "vaultd/cred_test.h"
+#include "vaultd/cred_verdict.h"
 #include "vaultd/exchange.h"
 #include "vaultd/exchange_kind.h"
 #include "vaultd/google.h"
@@ -91,17 +91,18 @@ note(const struct fetch *f, const struct cred *c, uint64_t event, const char *co
 		.reason = reason});
 }
 
-// what: "gave no session"; the rest from code and message.
+// what: "gave no session"; the rest from code and message. The fix is for who runs this, not
+// for who asked a model.
 static void
 failed(const struct fetch *f, const struct cred *c, enum deny_kind kind, const char *what,
-    struct view code, struct view message)
+    struct view code, struct view message, const char *fix)
 {
 	char text[256];
 	snprintf(text, sizeof(text), "%s %s for the credential '%s': %.*s%s%.*s", f->kind->who,
 	    what, c->name, (int)MIN(code.len, 60U), code.len == 0 ? "" : code.p,
 	    code.len == 0 ? "" : ": ", (int)MIN(message.len, 120U),
 	    message.len == 0 ? "" : message.p);
-	log_msg(LOG_WARN, "%s", text);
+	log_msg(LOG_WARN, "%s%s%s", text, fix == NULL ? "" : " -> ", fix == NULL ? "" : fix);
 	token_fail(f->core->tokens, f->credential, f->version, kind, text, now_s());
 	note(f, c, EVENT_TOKEN_FAILED, deny_code(kind), view_of(text), 0);
 }
@@ -151,12 +152,12 @@ took(const struct fetch *f, const struct cred *c, const struct msg_exchanged *m)
 	    .expires_s = expiry(f, m)};
 	if (v.expires_s <= now_s() + TOKEN_MARGIN_S) {
 		failed(f, c, DENY_TOKEN_FAILED, "gave a session that has expired already", VIEW(""),
-		    VIEW("look at this host's clock"));
+		    VIEW("look at this host's clock"), NULL);
 		return "clock_skew";
 	}
 	if (token_put(f->core->tokens, f->credential, f->version, &v, now_s()) != 0) {
 		failed(f, c, DENY_VAULT_BUSY, "gave a session that has no room", VIEW(""),
-		    VIEW("the vault's secret memory is full"));
+		    VIEW("the vault's secret memory is full"), NULL);
 		return "vault_busy";
 	}
 	note(f, c, EVENT_TOKEN_REFRESHED, NULL, VIEW(""), v.expires_s);
@@ -166,15 +167,24 @@ took(const struct fetch *f, const struct cred *c, const struct msg_exchanged *m)
 static void
 refused(const struct fetch *f, const struct cred *c, const struct msg_exchanged *m)
 {
-	struct errclass_facts e = {.provider = c->provider,
+	char host[254];
+	struct cred_verdict v;
+	struct cred_facts facts = {.name = c->name,
+	    .provider = c->provider,
+	    .auth = c->auth,
+	    .region = c->region,
+	    .host = f->kind->host(c, host) ? host : "",
+	    .operation = f->kind->operation,
 	    .status = (unsigned)m->status,
 	    .type = m->error_type,
 	    .code = m->code,
-	    .message = m->message};
-	enum error_class class = errclass_of(&e);
-	bool auth = class == CLASS_AUTH || class == CLASS_DENIED || class == CLASS_EXPIRED;
+	    .message = m->message,
+	    .skew_s = token_skew_s(f->core->tokens, f->credential)};
+	cred_verdict_of(&facts, &v);
+	bool auth =
+	    v.class_id == CLASS_AUTH || v.class_id == CLASS_DENIED || v.class_id == CLASS_EXPIRED;
 	failed(f, c, auth ? DENY_PROVIDER_AUTH : DENY_TOKEN_FAILED, "gave no session", m->code,
-	    m->message);
+	    m->message, v.fix);
 }
 
 // What a test of the credential is told: r, or what is wrong in spite of it.
@@ -199,11 +209,11 @@ done(void *cookie, const struct exchange_result *r)
 		failed(f, c, DENY_TOKEN_FAILED,
 		    "is not asked by a clock that is off by more than "
 		    "15 minutes",
-		    VIEW(""), VIEW("set this host's clock right"));
+		    VIEW(""), VIEW("set this host's clock right"), NULL);
 		wrong = "clock_skew";
 	} else if (m == NULL) {
 		failed(f, c, DENY_TOKEN_FAILED, "gave no answer", view_of(r->code),
-		    view_of(r->message));
+		    view_of(r->message), NULL);
 	} else if (m->status == 200 && m->secret.len != 0) {
 		wrong = took(f, c, m);
 	} else {
@@ -252,7 +262,8 @@ fetch(struct core *core, const struct cred *c, uint64_t prefer, struct exchange_
 	    .prefer = prefer};
 	if (start(f, why_r))
 		return true;
-	failed(f, c, DENY_TOKEN_FAILED, "could not be asked", VIEW(""), view_of(why_r->message));
+	failed(
+	    f, c, DENY_TOKEN_FAILED, "could not be asked", VIEW(""), view_of(why_r->message), NULL);
 	free(f);
 	return false;
 }
