@@ -59,10 +59,8 @@ note(const struct cred_test *t, const struct cred *c, const struct cred_verdict 
 		.workspace = c->workspace,
 		.key_id = c->id,
 		.key_version = c->version,
-		.result = v->class_id == CLASS_NONE && strcmp(v->outcome, "ok") == 0
-			      ? RESULT_OK
-			      : RESULT_FAILED,
-		.code = v->outcome,
+		.result = v->class_id == CLASS_NONE ? RESULT_OK : RESULT_FAILED,
+		.code = v->class_id == CLASS_NONE ? NULL : v->outcome,
 		.operation = t->operation,
 		.status = status,
 		.model = t->probe.model});
