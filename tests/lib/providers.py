@@ -14,6 +14,7 @@ from stack import ROOT, Stack, request
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from sim import Sim  # noqa: E402
+from sp_proto import NUM  # noqa: E402
 
 
 class ProviderStack(Stack):
@@ -33,6 +34,16 @@ class ProviderStack(Stack):
 
     def add(self, name, provider, secret, *more):
         self.ctl("credential", "add", name, "--provider", provider, "--ca", self.sim.ca, *more, input=secret.encode() + b"\n\n")
+
+    def add_vertex(self, name="vertex", auth="GOOGLE_TOKEN", region="us-central1", workspace="default"):
+        j = self.sim.world.google_json()
+        setting = [dict(id=NUM["SETTING_" + k], value=j[v]) for k, v in (
+            ("PROJECT", "project_id"), ("CLIENT_EMAIL", "client_email"), ("PRIVATE_KEY_ID", "private_key_id"))]
+        r = self.admin("CREDENTIAL_PUT", name=name, expect_version=0, provider=NUM["PROVIDER_VERTEX"], auth=NUM["AUTH_" + auth],
+                       region=region, secret="".join(x for x in j["private_key"].splitlines() if "-----" not in x),
+                       ca_pem=self.sim.ca_pem(), workspace=workspace, enabled=True, setting=setting)
+        if r[-1][0] != "DONE":
+            raise RuntimeError(repr(r))
 
     def _connect_to(self):
         """`up` wrote the configuration and starts the gateway again with whatever the file then says."""

@@ -11,8 +11,10 @@ const tool = { tools: [{ functionDeclarations: [{ name: "weather", description: 
 function make(t) {
   const httpOptions = { baseUrl: t.base, timeout: 15000 };
   if (!t.project) return new genai.GoogleGenAI({ apiKey: t.key, httpOptions });
-  return new genai.GoogleGenAI({ vertexai: true, project: t.project, location: t.region, httpOptions: { ...httpOptions,
-    headers: { authorization: "Bearer " + t.key } }, googleAuthOptions: { authClient: t.auth } });
+  // The application's access token is the gateway's key.
+  const authClient = new (require("google-auth-library").OAuth2Client)();
+  authClient.setCredentials({ access_token: t.key, expiry_date: Date.now() + 3600000 });
+  return new genai.GoogleGenAI({ vertexai: true, project: t.project, location: t.region, httpOptions, googleAuthOptions: { authClient } });
 }
 
 async function chats(t, ask, stream) {

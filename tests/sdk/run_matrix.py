@@ -80,24 +80,32 @@ def straight(world, port):
 def through(stack, tls):
     """program -> targets, the gateway for each provider that it has."""
     base, key = "http://127.0.0.1:%d" % stack.port, stack.key
-    hosts = {"openai": "api.openai.com", "azure": "azure.com", "anthropic": "anthropic", "bedrock": "bedrock", "gemini": "generativelanguage"}
+    hosts = {"openai": "api.openai.com", "azure": "azure.com", "anthropic": "anthropic", "bedrock": "bedrock", "gemini": "generativelanguage",
+             "vertex": "aiplatform"}
     chat = [("openai", "openai/gpt-4o-mini", "openai/text-embedding-3-small"), ("azure", "azure/chat-dep", "azure/embed-dep"),
             ("anthropic", "anthropic/claude-haiku-4-5", None), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/amazon.titan-embed-text-v2:0"),
             ("bedrock", "bedrock/nova-lite", "bedrock/cohere-embed-multilingual-v3"), ("gemini", "gemini/gemini-2.5-flash", "gemini/gemini-embedding-001"),
-            ("gemini", "gemini/gemini-3-flash-preview", None)]
+            ("gemini", "gemini/gemini-3-flash-preview", None), ("vertex", "vertex/claude-sonnet-4-5", None),
+            ("vertex", "vertex/gemini-2.5-flash", "vertex/gemini-embedding-001")]
     openai = [target(m, base + "/v1", key, m, hosts[p], p + "/unheard-of-9", embed=e) for p, m, e in chat]
     claude = [target(m, base, key, m, hosts[p], u) for p, m, u in (
-        ("anthropic", "anthropic/claude-haiku-4-5", "anthropic/claude-9"), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/anthropic.claude-9"))]
+        ("anthropic", "anthropic/claude-haiku-4-5", "anthropic/claude-9"), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/anthropic.claude-9"),
+        ("vertex", "vertex/claude-sonnet-4-5", "vertex/claude-9"))]
     aws = target("bedrock", base, key, CLAUDE_AWS, "bedrock", "anthropic.claude-9", embed="amazon.titan-embed-text-v2:0", count=False)
-    gemini = target("gemini", base, key, "gemini-2.5-flash", "generativelanguage", "gemini-9", embed="gemini-embedding-001")
+    gemini = target("gemini", base + "/gemini", key, "gemini-2.5-flash", hosts["gemini"], "gemini-9", embed="gemini-embedding-001")
+    google = {"project": stack.sim.world.google_project, "region": "us-central1", "host": hosts["vertex"], "base": base + "/vertex"}
+    vertex = dict(gemini, label="vertex", **google)
+    claude_vertex = dict(target("vertex", "", key, "claude-sonnet-4-5@20250929", "", "claude-9"), **google)
+    claude_vertex["base"] += "/v1"
     newest = dict(aws, label="opus 5", model="us.anthropic.claude-opus-5", thinking={"type": "adaptive"})
     return {
-        "openai": openai, "anthropic": claude, "bedrock-sdk": [aws, newest], "genai": [gemini],
+        "openai": openai, "anthropic": claude, "bedrock-sdk": [aws, newest], "vertex-sdk": [claude_vertex],
+        "genai": [gemini, vertex],
         "bedrock": [aws, dict(aws, label="bedrock by TLS", base=tls)],
         "ai": [dict(t, api="openai", embed=None if "titan" in str(t["embed"]) else t["embed"]) for t in openai] +
               [dict(openai[0], api="responses", label="openai responses", embed=None, simple=True)] +
               [dict(t, api="anthropic", base=t["base"] + "/v1") for t in claude] +
-              [dict(gemini, api="google", base=base + "/v1beta"), dict(aws, api="bedrock")],
+              [dict(gemini, api="google", base=gemini["base"] + "/v1beta"), dict(aws, api="bedrock")],
     }
 
 
@@ -105,6 +113,7 @@ PROGRAMS = [("openai", "openai", {"SDK_MODULE": "openai"}), ("openai", "openai",
             ("openai", "openai", {"SDK_MODULE": "openai4"}),
             ("anthropic", "anthropic", {"SDK_MODULE": "@anthropic-ai/sdk"}), ("anthropic", "anthropic", {"SDK_MODULE": "anthropic0"}),
             ("anthropic", "bedrock-sdk", {"SDK_MODULE": "@anthropic-ai/bedrock-sdk"}),
+            ("anthropic", "vertex-sdk", {"SDK_MODULE": "@anthropic-ai/vertex-sdk"}),
             ("genai", "genai", {"SDK_MODULE": "@google/genai"}), ("genai", "genai", {"SDK_MODULE": "genai2"}),
             ("ai", "ai", {"SDK_MAJOR": "7"}), ("ai", "ai", {"SDK_MAJOR": "6"}),
             ("bedrock", "bedrock", {"SDK_MODULE": "@aws-sdk/client-bedrock-runtime"})]
@@ -114,7 +123,7 @@ def run_all(world, targets, env):
     Orders.world = world
     chosen = [a for a in sys.argv[1:] if not a.startswith("-") and not os.path.exists(a)]
     for name, which, more in PROGRAMS:
-        if not chosen or any(c in " ".join([name, which, *more.values()]) for c in chosen):
+        if which in targets and (not chosen or any(c in " ".join([name, which, *more.values()]) for c in chosen)):
             run(name, targets[which], dict(env, **more))
 
 
@@ -133,5 +142,6 @@ if "--direct" not in sys.argv:
         w = stack.sim.world
         stack.add("gemini", "gemini", w.gemini_key)
         stack.add("azure", "azure", w.azure_key, "--host", w.azure_resource + ".openai.azure.com")
+        stack.add_vertex()
         run_all(w, through(stack, "https://127.0.0.1:%d" % port), dict(clean, NODE_EXTRA_CA_CERTS=os.path.join(stack.dir, "tls", "ca.pem")))
 sdk.done()
