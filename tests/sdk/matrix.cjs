@@ -28,4 +28,7 @@ async function aborted(start, again) {
   await again();
 }
 
-module.exports = { PNG, CITY, SAW, order, aborted, targets: JSON.parse(process.env.SDK_TARGETS || "[]") };
+// A key that the gateway does not know; undefined where a provider is asked straight.
+const wrong = process.env.SDK_WRONG_KEY;
+
+module.exports = { wrong, PNG, CITY, SAW, order, aborted, targets: JSON.parse(process.env.SDK_TARGETS || "[]") };

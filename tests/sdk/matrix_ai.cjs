@@ -3,7 +3,7 @@
 "use strict";
 const assert = require("node:assert");
 const { test, raises, drain, done } = require("./tap.cjs");
-const { PNG, CITY, SAW, order, aborted, targets } = require("./matrix.cjs");
+const { PNG, CITY, SAW, wrong, order, aborted, targets } = require("./matrix.cjs");
 
 const six = process.env.SDK_MAJOR === "6";
 const ai = require(six ? "ai6" : "ai");
@@ -90,6 +90,11 @@ async function errors(t, model) {
     const model = makers[t.api](t)(t.model);
     await chats(t, model);
     await errors(t, model);
+    if (wrong) {
+      const e = await raises(CallError, `${t.label}: a wrong key raises APICallError`,
+        () => ai.generateText({ model: makers[t.api]({ ...t, key: wrong })(t.model), maxRetries: 0, prompt: "hi" }));
+      await test(`${t.label}: with 401`, () => assert.equal(e.statusCode, 401));
+    }
     if (t.embed)
       await test(`${t.label}: embedMany`, async () => {
         const r = await ai.embedMany({ model: embedders[t.api](t), values: ["one", "two"], maxRetries: 0 });

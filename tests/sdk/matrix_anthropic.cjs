@@ -5,7 +5,7 @@
 const assert = require("node:assert");
 const Anthropic = require(process.env.SDK_MODULE === "anthropic0" ? "anthropic0" : "@anthropic-ai/sdk");
 const { test, raises, cut, drain, done } = require("./tap.cjs");
-const { PNG, CITY, SAW, order, aborted, targets } = require("./matrix.cjs");
+const { PNG, CITY, SAW, wrong, order, aborted, targets } = require("./matrix.cjs");
 
 const user = (content) => [{ role: "user", content }];
 const tools = [{ name: "weather", description: "the weather", input_schema: CITY }];
@@ -78,6 +78,9 @@ async function errors(t, ask) {
     const ask = (more, options) => client.messages.create({ model: t.model, max_tokens: 1000, ...more }, options);
     await chats(t, ask, client);
     await errors(t, ask);
+    if (wrong)
+      await raises(Anthropic.AuthenticationError, `${t.label}: a wrong key raises AuthenticationError`,
+        () => make({ ...t, key: wrong }).messages.create({ model: t.model, max_tokens: 9, messages: user("hi") }));
   }
   done();
 })();

@@ -5,7 +5,7 @@ const assert = require("node:assert");
 const aws = require("@aws-sdk/client-bedrock-runtime");
 const { NodeHttpHandler } = require("@smithy/node-http-handler");
 const { test, raises, cut, drain, done } = require("./tap.cjs");
-const { PNG, CITY, SAW, order, aborted, targets } = require("./matrix.cjs");
+const { PNG, CITY, SAW, wrong, order, aborted, targets } = require("./matrix.cjs");
 
 const user = (...content) => [{ role: "user", content }];
 const toolConfig = { tools: [{ toolSpec: { name: "weather", description: "the weather", inputSchema: { json: CITY } } }] };
@@ -58,11 +58,17 @@ async function errors(t, send) {
 
 (async () => {
   for (const t of targets) {
-    const client = new aws.BedrockRuntimeClient({ region: "us-east-1", endpoint: t.base, token: { token: t.key },
+    const make = (token) => new aws.BedrockRuntimeClient({ region: "us-east-1", endpoint: t.base, token: { token },
       authSchemePreference: ["httpBearerAuth"], maxAttempts: 1, ...(t.http1 ? { requestHandler: new NodeHttpHandler() } : {}) });
+    const client = make(t.key);
     const send = (kind, input, more) => client.send(new aws[kind + "Command"](input), more);
     await chats(t, send);
     await errors(t, send);
+    if (wrong) {
+      const e = await raises(aws.BedrockRuntimeServiceException, `${t.label}: a wrong key raises`,
+        () => make(wrong).send(new aws.ConverseCommand({ modelId: t.model, messages: user({ text: "hi" }) })));
+      await test(`${t.label}: and says 401 or 403`, () => assert([401, 403].includes(e.$metadata.httpStatusCode), e.$metadata.httpStatusCode));
+    }
   }
   done();
 })();

@@ -4,7 +4,7 @@
 const assert = require("node:assert");
 const genai = require(process.env.SDK_MODULE || "@google/genai");
 const { test, raises, cut, drain, done } = require("./tap.cjs");
-const { PNG, CITY, SAW, order, aborted, targets } = require("./matrix.cjs");
+const { PNG, CITY, SAW, wrong, order, aborted, targets } = require("./matrix.cjs");
 
 const tool = { tools: [{ functionDeclarations: [{ name: "weather", description: "the weather", parametersJsonSchema: CITY }] }] };
 
@@ -71,6 +71,11 @@ async function errors(t, ask, stream) {
     const stream = (contents, config) => client.models.generateContentStream({ model: t.model, contents, config });
     await chats(t, ask, stream);
     await errors(t, ask, stream);
+    if (wrong) {
+      const e = await raises(genai.ApiError, `${t.label}: a wrong key raises ApiError`,
+        () => make({ ...t, key: wrong }).models.generateContent({ model: t.model, contents: "hi" }));
+      await test(`${t.label}: and says 401`, () => assert.equal(e.status, 401));
+    }
     await test(`${t.label}: embeddings`, async () => {
       const r = await client.models.embedContent({ model: t.embed, contents: ["one"] });
       assert(r.embeddings[0].values.length > 0);

@@ -4,7 +4,7 @@
 const assert = require("node:assert");
 const OpenAI = require(process.env.SDK_MODULE || "openai").OpenAI;
 const { test, raises, cut, drain, done } = require("./tap.cjs");
-const { PNG, CITY, SAW, order, aborted, targets } = require("./matrix.cjs");
+const { PNG, CITY, SAW, wrong, order, aborted, targets } = require("./matrix.cjs");
 
 const user = (content) => [{ role: "user", content }];
 const tools = [{ type: "function", function: { name: "weather", description: "the weather", parameters: CITY } }];
@@ -88,6 +88,9 @@ async function errors(t, ask) {
     await chats(t, ask);
     await toolsOf(t, ask);
     await errors(t, ask);
+    if (wrong)
+      await raises(OpenAI.AuthenticationError, `${t.label}: a wrong key raises AuthenticationError`,
+        () => new OpenAI({ baseURL: t.base, apiKey: wrong, maxRetries: 0 }).chat.completions.create({ model: t.model, messages: user("hi") }));
     if (!t.embed) continue;
     await test(`${t.label}: embeddings`, async () => {
       const input = t.embed.includes("titan") ? ["one"] : ["one", "two"]; // Titan takes one text

@@ -143,5 +143,6 @@ if "--direct" not in sys.argv:
         stack.add("gemini", "gemini", w.gemini_key)
         stack.add("azure", "azure", w.azure_key, "--host", w.azure_resource + ".openai.azure.com")
         stack.add_vertex()
-        run_all(w, through(stack, "https://127.0.0.1:%d" % port), dict(clean, NODE_EXTRA_CA_CERTS=os.path.join(stack.dir, "tls", "ca.pem")))
+        run_all(w, through(stack, "https://127.0.0.1:%d" % port), dict(
+            clean, SDK_WRONG_KEY=sdk.WRONG_KEY, NODE_EXTRA_CA_CERTS=os.path.join(stack.dir, "tls", "ca.pem")))
 sdk.done()
