@@ -50,6 +50,10 @@ async function chats(t, ask, client) {
     const after = await ask({ messages: [...asked, { role: "assistant", content: r.content }, ...user(results)], tools });
     assert.equal(text(after), "The tool said: sunny | sunny");
   });
+  await test(`${t.label}: JSON schema`, async () => {
+    const r = await ask({ messages: user("where"), output_config: { format: { type: "json_schema", schema: CITY } } });
+    assert.deepEqual(JSON.parse(text(r)), { city: "Žilina" });
+  });
   if (t.count !== false)
     await test(`${t.label}: count tokens`, async () => {
       assert((await client.messages.countTokens({ model: t.model, messages: user("hi") })).input_tokens > 0);
