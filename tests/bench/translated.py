@@ -42,7 +42,7 @@ ANSWERS = {
                             "usageMetadata": {"promptTokenCount": 12, "candidatesTokenCount": 9, "totalTokenCount": 21}, "responseId": "r"},
 }
 KEYS = {"openai": ["sk-proj-" + "a1B2" * 12], "anthropic": ["sk-ant-api03-" + "a1B2" * 20], "gemini": ["AIza" + "Sy0aB1c" * 5],
-        "bedrock": ["a1B2" * 10, "--region", "us-east-1", "--access-key-id", "AKIAIOSFODNN7EXAMPLE"]}
+        "bedrock": ["a1B2" * 10, "--region", "us-east-1", "--access-key-id", "AKIAIOSFODNN7EXAMPLE", "--auth", "sigv4"]}
 
 
 def providers(base, certs):
@@ -171,7 +171,7 @@ class Bench:
             print(f"  {'':24} {'req/s':>9} {'of direct':>10} {'of passed through':>18} {'p50 ms':>8} {'p99 ms':>8} {'non-2xx':>8}")
             for name, *_, other in subjects:
                 m = got[name]
-                ratio = m["rps"] / got[other]["rps"] if other and got[other]["rps"] else None
+                ratio = m["rps"] / got[other]["rps"] if other and got[other]["rps"] and not m["bad"] else None
                 print(f"  {name:24} {m['rps']:9.0f} {m['rps'] / max(got['direct']['rps'], 1e-9):10.3f} "
                       f"{'' if ratio is None else '%.2f' % ratio:>18} {m['p50']:8.2f} {m['p99']:8.2f} {m['bad']:8.0f}", flush=True)
             self.note[label] = got

@@ -151,10 +151,10 @@ sign_use(void)
 	secret_wipe(&token);
 }
 
-// session AKID SECRET REGION TIME DURATION, or role, the same and ARN NAME EXTERNAL-ID:
-// answers head and body.
+// session AKID SECRET REGION TIME DURATION, or role, the same and ARN NAME EXTERNAL-ID, or
+// identity AKID SECRET REGION TIME 0 TOKEN: answers head and body.
 static void
-sign_sts(bool role)
+sign_sts(int (*build)(struct head_work *, const struct sts_request *, struct msg_exchange *))
 {
 	struct secret secret = secret_of(2);
 	struct msg_exchange m = {0};
@@ -163,12 +163,14 @@ sign_sts(bool role)
 	    .secret = &secret,
 	    .duration_s = number(5),
 	    .now_s = number(4)};
-	if (role) {
+	if (build == sts_caller_identity)
+		r.session_token = at(6);
+	if (build == sts_assume_role) {
 		r.role_arn = at(6);
 		r.session_name = at(7);
 		r.external_id = at(8);
 	}
-	if ((role ? sts_assume_role(work, &r, &m) : sts_session(work, &r, &m)) != 0)
+	if (build(work, &r, &m) != 0)
 		fail("the request does not fit");
 	answer(m.head, m.body);
 	secret_wipe(&secret);
@@ -222,9 +224,11 @@ main(void)
 		if (view_eq_str(at(0), "use"))
 			sign_use();
 		else if (view_eq_str(at(0), "session"))
-			sign_sts(false);
+			sign_sts(sts_session);
 		else if (view_eq_str(at(0), "role"))
-			sign_sts(true);
+			sign_sts(sts_assume_role);
+		else if (view_eq_str(at(0), "identity"))
+			sign_sts(sts_caller_identity);
 		else if (view_eq_str(at(0), "plain"))
 			sign_plain();
 		else

@@ -26,7 +26,7 @@ import tap
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BUILD", "build"))
 WARN = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror".split()
-COUNT = {"use": 6000, "session": 1000, "role": 1000, "plain": 2000}
+COUNT = {"use": 6000, "session": 1000, "role": 1000, "identity": 500, "plain": 2000}
 VISIBLE = "".join(chr(c) for c in range(0x21, 0x7f))
 LOWER = string.ascii_lowercase
 MODELS = [
@@ -192,10 +192,16 @@ def one_role(r, sign):
     check_sts(c, head, form, fields + [("RoleArn", arn), ("RoleSessionName", name), ("Version", "2011-06-15")])
 
 
-def check_sts(c, head, form, fields):
+def one_identity(r, sign):
+    c = Case(r)
+    head, form = sign("identity", c.akid, c.secret, c.region, c.time, 0, c.token)
+    check_sts(c, head, form, [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")], c.token)
+
+
+def check_sts(c, head, form, fields, token=""):
     assert form.decode() == percent_encode_sequence(fields), form
     host = "sts.%s.amazonaws.com%s" % (c.region, ".cn" if c.region.startswith("cn-") else "")
-    want = c.botocore("POST", "https://%s/" % host, [("content-type", "application/x-www-form-urlencoded; charset=utf-8")], form, "sts", "")
+    want = c.botocore("POST", "https://%s/" % host, [("content-type", "application/x-www-form-urlencoded; charset=utf-8")], form, "sts", token)
     line, got = parse_head(head)
     assert line == "POST / HTTP/1.1" and got["content-length"] == str(len(form)), line
     compare(want, got, names_signed(want))
@@ -250,6 +256,7 @@ def main():
         sign = Signer(folder)
         for kind, one, what in (("use", one_use, "Bedrock heads"), ("session", one_session, "STS GetSessionToken requests"),
                                 ("role", one_role, "STS AssumeRole requests"),
+                                ("identity", one_identity, "STS GetCallerIdentity requests"),
                                 ("plain", one_plain, "STS forms and requests with queries")):
             good = run(kind, one, sign, seed)
             tap.ok(good == COUNT[kind], "%d random %s are signed as botocore signs them" % (COUNT[kind], what))
