@@ -14,7 +14,7 @@ faults=$(
 			file=tests/${ref%%:*}.c
 			grep -qE "^${ref##*:}\(|unit_test[a-z_]*\(${ref##*:}[,)]|\<${ref##*:}\>" "$file" 2>/dev/null || echo "no $ref"
 			;;
-		*/*.c) [ -e "$ref" ] || echo "no $ref" ;;
+		*/*.[ch]) [ -e "$ref" ] || echo "no $ref" ;;
 		*) echo "what is $ref?" ;;
 		esac
 	done
