@@ -39,23 +39,48 @@ fits(const char *pattern, struct view name)
 	return name.len >= n - 1 && memcmp(name.p, pattern, n - 1) == 0;
 }
 
+// By any of its names, with or without the provider; Bedrock's also behind the prefix of
+// an inference profile. The vault judges what is asked for.
+static bool
+names_it(const char *pattern, const struct catalog_model *m)
+{
+	const char *provider = ids_provider(m->provider);
+	size_t n = strlen(provider);
+	if (strncmp(pattern, provider, n) == 0 && pattern[n] == '/')
+		pattern += n + 1;
+	const char *dot = m->provider == PROVIDER_BEDROCK ? strchr(pattern, '.') : NULL;
+	return fits(pattern, m->name) || fits(pattern, m->upstream) ||
+	       (dot != NULL && dot[1] != '\0' && fits(dot + 1, m->upstream));
+}
+
 static bool
 allowed(const struct plan *p, const struct catalog_model *m)
 {
-	char id[512];
-	id_of(m, id, sizeof(id));
 	for (size_t i = 0; i < p->allowed_count; i++)
-		if (fits(p->allowed[i], m->name) || fits(p->allowed[i], m->upstream) ||
-		    fits(p->allowed[i], view_of(id)))
+		if (names_it(p->allowed[i], m))
 			return true;
 	return p->allowed_count == 0;
+}
+
+static bool
+served(const struct plan *p, const struct catalog_model *m)
+{
+	bool listed = false;
+	for (size_t i = 0; i < p->served_count; i++) {
+		if (p->served[i].provider != m->provider)
+			continue;
+		if (names_it(p->served[i].pattern, m))
+			return true;
+		listed = true;
+	}
+	return !listed;
 }
 
 static bool
 shown(const struct listing *l, const struct catalog_model *m)
 {
 	if ((l->p->reach >> m->provider & 1U) == 0 || (m->flags & MODEL_HIDDEN) != 0 ||
-	    !allowed(l->p, m))
+	    !allowed(l->p, m) || !served(l->p, m))
 		return false;
 	// What POST /v1/messages can be asked for.
 	return l->r->op != OP_ANTHROPIC_MODELS || m->provider == PROVIDER_ANTHROPIC ||

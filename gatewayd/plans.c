@@ -48,10 +48,13 @@ plan_new(const struct msg_plan *m)
 		text += m->attempt[i].model.len + 1;
 	for (size_t i = 0; i < m->allowed_model_count; i++)
 		text += m->allowed_model[i].name.len + 1;
+	for (size_t i = 0; i < m->served_model_count; i++)
+		text += m->served_model[i].value.len + 1;
 	p->refs = 1;
 	p->attempt_count = m->attempt_count;
 	p->reach = m->reach;
 	p->allowed_count = m->allowed_model_count;
+	p->served_count = m->served_model_count;
 	p->text = base_calloc(1, text + 1);
 	bool bad = view_copy(m->vkey_id, p->vkey_id, sizeof(p->vkey_id)) != 0 ||
 		   view_copy(m->workspace, p->workspace, sizeof(p->workspace)) != 0;
@@ -64,6 +67,12 @@ plan_new(const struct msg_plan *m)
 		p->allowed[i] = p->text + at;
 		bad = bad || view_copy(name, p->text + at, name.len + 1) != 0;
 		at += name.len + 1;
+	}
+	for (size_t i = 0; i < m->served_model_count; i++) {
+		struct view v = m->served_model[i].value;
+		p->served[i] = (struct plan_served){m->served_model[i].id, p->text + at};
+		bad = bad || view_copy(v, p->text + at, v.len + 1) != 0;
+		at += v.len + 1;
 	}
 	if (!bad)
 		return p;

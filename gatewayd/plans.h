@@ -33,6 +33,12 @@ struct plan {
 	// Listing: patterns ("*" at the end) of models that the key may use; none: all.
 	size_t allowed_count;
 	const char *allowed[MSG_NAMES_MAX];
+	// And those that its credentials of a provider serve; a provider without: all.
+	size_t served_count;
+	struct plan_served {
+		uint64_t provider;
+		const char *pattern;
+	} served[MSG_NAMES_MAX];
 	size_t attempt_count; // 0 (a listing)..MSG_ATTEMPTS_MAX
 	struct plan_attempt attempt[];
 };

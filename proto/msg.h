@@ -117,6 +117,11 @@ struct msg_authorize {
 
 #define MSG_ATTEMPTS_MAX 4U
 
+struct msg_named { // a value of a numbered name: header, query parameter, setting
+	uint64_t id;
+	struct view value;
+};
+
 struct msg_attempt {
 	uint64_t credential; // opaque handle; means nothing outside this core's life
 	struct view credential_id;
@@ -129,8 +134,8 @@ struct msg_attempt {
 	bool renews; // its key is a temporary one: after CLASS_EXPIRED the attempt may come again
 };
 
-// reach and allowed_model are for listing models: what the key may ask for, whatever the
-// attempts are. Only a listing has no attempts.
+// reach, allowed_model and served_model are for listing models: what the key may ask for,
+// whatever the attempts are. Only a listing has no attempts.
 struct msg_plan {
 	struct view vkey_id;
 	struct view workspace;
@@ -139,6 +144,10 @@ struct msg_plan {
 	uint64_t reach; // 1 << enum provider, of each that the key has a usable credential of
 	size_t allowed_model_count;
 	struct msg_name allowed_model[MSG_NAMES_MAX]; // of the key, "*" suffix; none: all
+	// id: enum provider whose usable credentials all have lists of models; what these
+	// allow together. A provider without any serves all that it has.
+	size_t served_model_count;
+	struct msg_named served_model[MSG_NAMES_MAX];
 };
 
 // Refusal of AUTHORIZE, USE or SEALER_OPEN, same frame id.
@@ -151,11 +160,6 @@ struct msg_deny {
 
 #define MSG_HEADERS_MAX 16U
 #define MSG_PARAMS_MAX	4U
-
-struct msg_named { // header or query parameter
-	uint64_t id;
-	struct view value;
-};
 
 // frame id = that of the AUTHORIZE it belongs to; attempts go 0, 1, 2, ...
 struct msg_use {

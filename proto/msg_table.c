@@ -85,6 +85,7 @@ static const struct msg_field plan_fields[] = {
     LIST(msg_plan, attempt, attempt_count, MSG_ATTEMPTS_MAX, msg_attempt, attempt_fields),
     UINT(msg_plan, reach, UINT32_MAX),
     LIST(msg_plan, allowed_model, allowed_model_count, MSG_NAMES_MAX, msg_name, name_fields),
+    LIST(msg_plan, served_model, served_model_count, MSG_NAMES_MAX, msg_named, named_fields),
 };
 
 static const struct msg_field deny_fields[] = {

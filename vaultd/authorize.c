@@ -139,6 +139,7 @@ send_plan(struct gateway *gw, const struct plan *p)
 	struct policy_request r = authorize_request(core, p);
 	if (policy_lists(&r)) {
 		m.reach = policy_reach(p->vkey, core->creds, r.now_s);
+		policy_served(p->vkey, core->creds, r.now_s, &m);
 		names_fill(&p->vkey->models, m.allowed_model, &m.allowed_model_count);
 	}
 	(void)link_send(gw->link, MSG_PLAN, p->id, &m); // cannot fail: not a secret channel

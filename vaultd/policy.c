@@ -339,16 +339,51 @@ policy_lists(const struct policy_request *r)
 		   (r->operation == OP_OPENAI_MODELS || r->operation == OP_ANTHROPIC_MODELS));
 }
 
+static bool
+reaches(const struct vkey *k, const struct cred *c, uint64_t now_s)
+{
+	return may_use(k, c) && c->enabled && !cred_expired(c, now_s);
+}
+
 uint64_t
 policy_reach(const struct vkey *k, const struct cred_table *creds, uint64_t now_s)
 {
 	uint64_t bits = 0;
 	for (size_t i = 0; i < cred_slots(creds); i++) {
 		const struct cred *c = cred_at(creds, i);
-		if (may_use(k, c) && c->enabled && !cred_expired(c, now_s))
+		if (reaches(k, c, now_s))
 			bits |= CATALOGUE_BIT(c->provider);
 	}
 	return bits;
+}
+
+// False if one has no list, or there are too many to tell: then all is listed.
+static bool
+add_served(const struct vkey *k, const struct cred_table *creds, uint64_t now_s, uint64_t provider,
+    struct msg_plan *m)
+{
+	for (size_t i = 0; i < cred_slots(creds); i++) {
+		const struct cred *c = cred_at(creds, i);
+		if (!reaches(k, c, now_s) || c->provider != provider)
+			continue;
+		if (c->models.count == 0 || c->models.count > MSG_NAMES_MAX - m->served_model_count)
+			return false;
+		for (size_t j = 0; j < c->models.count; j++)
+			m->served_model[m->served_model_count++] =
+			    (struct msg_named){provider, view_of(c->models.name[j])};
+	}
+	return true;
+}
+
+void
+policy_served(
+    const struct vkey *k, const struct cred_table *creds, uint64_t now_s, struct msg_plan *m)
+{
+	for (uint64_t p = 1; p <= PROVIDER_LAST; p++) {
+		size_t before = m->served_model_count;
+		if (!add_served(k, creds, now_s, p, m))
+			m->served_model_count = before;
+	}
 }
 
 bool

@@ -55,6 +55,10 @@ bool policy_lists(const struct policy_request *r);
 uint64_t policy_reach(
     const struct vkey *k, const struct cred_table *creds, uint64_t now_s) MUST_CHECK;
 
+// What the lists of these credentials allow, by provider, as a PLAN tells it; borrowed.
+void policy_served(
+    const struct vkey *k, const struct cred_table *creds, uint64_t now_s, struct msg_plan *m);
+
 // Whether an attempt that ended so may be followed by the next one of the plan. The
 // class decides; without one (CLASS_NONE) the HTTP status, 0: none was received. What
 // the client did wrong is never tried elsewhere.

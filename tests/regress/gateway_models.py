@@ -92,6 +92,15 @@ def lists(s):
             a = s.chat(name, key=key)
             assert a.status in (403, 404) and code(a)[1] in ("model_not_allowed", "no_credential"), (name, a)
         assert s.chat("gpt-4o-mini", key=key).status == 200 and s.chat("bedrock/claude-haiku-4-5", key=key).status == 200
+    with case("a credential with a list of models is listed with these only"):
+        w = s.sim.world
+        s.add("some", "bedrock", w.aws_long.secret, "--region", "us-east-1", "--access-key-id", w.aws_long.access_key_id, "--model",
+              "claude-haiku*", "--model", "us.amazon.nova-lite*")
+        ids = names(s, issue(s, "some", "--credential", "some", "--credential", "openai"))
+        some = [i for i in ids if i.startswith("bedrock/")]
+        assert "bedrock/nova-lite" in some and all("haiku" in i or "nova-lite" in i for i in some), some
+        assert "openai/gpt-4o-mini" in ids, ids
+        s.ctl("credential", "remove", "some")
     key = issue(s, "only-openai", "--credential", "openai")
     with case("a key with a list of credentials is shown their providers' models only"):
         assert providers_of(names(s, key)) == {"openai"}

@@ -131,7 +131,9 @@ send_catalogue(void)
 	link_send(gw.vault, MSG_CATALOGUE_END, 0, &(struct msg_catalogue_end){.rows = 6});
 }
 
-static const char *pattern; // what the key may use
+static const char *pattern;	   // what the key may use
+static struct msg_named serves[3]; // what its credentials have lists of
+static size_t serves_count;
 
 static json_t *
 get(const char *path, const char *extra, uint64_t providers, unsigned status)
@@ -148,6 +150,8 @@ get(const char *path, const char *extra, uint64_t providers, unsigned status)
 		m.allowed_model_count = 1;
 		m.allowed_model[0].name = view_of(pattern);
 	}
+	m.served_model_count = serves_count;
+	memcpy(m.served_model, serves, sizeof(serves));
 	link_send(gw.vault, MSG_PLAN, e->id, &m);
 	snprintf(want, sizeof(want), "HTTP/1.1 %u ", status);
 	const char *answer = gw_read("}");
@@ -185,6 +189,22 @@ test_listing(void **state)
 	assert_int_equal(json_array_size(json_object_get(o, "data")), 2);
 	json_decref(o);
 	pattern = NULL;
+	serves[0] = (struct msg_named){PROVIDER_ANTHROPIC, VIEW("claude-b*")};
+	serves[1] = (struct msg_named){PROVIDER_BEDROCK, VIEW("us.amazon.*")};
+	serves_count = 2;
+	o = get("/v1/models", "", all, 200); // OpenAI's have no list
+	assert_int_equal(json_array_size(json_object_get(o, "data")), 3);
+	assert_string_equal(text(o, 0, "id"), "openai/gpt-x");
+	assert_string_equal(text(o, 1, "id"), "anthropic/claude-b");
+	assert_string_equal(text(o, 2, "id"), "bedrock/nova");
+	json_decref(o);
+	json_decref(get("/v1/models/anthropic/claude-a", "", all, 404));
+	pattern = "bedrock/*"; // both lists count
+	o = get("/v1/models", "", all, 200);
+	assert_int_equal(json_array_size(json_object_get(o, "data")), 1);
+	json_decref(o);
+	pattern = NULL;
+	serves_count = 0;
 	o = get("/v1/models/claude-b", "", all, 200);
 	assert_string_equal(json_string_value(json_object_get(o, "id")), "anthropic/claude-b");
 	json_decref(o);

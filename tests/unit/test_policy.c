@@ -334,6 +334,46 @@ test_reach(void **state)
 }
 
 static void
+limit(struct cred *c, size_t n)
+{
+	struct msg_name list[MSG_NAMES_MAX];
+	for (size_t i = 0; i < n; i++)
+		list[i].name = VIEW("claude-b*");
+	names_set(&c->models, list, n);
+}
+
+static void
+test_served(void **state)
+{
+	(void)state;
+	struct cred *a = add("a", PROVIDER_ANTHROPIC, "default");
+	struct cred *b = add("b", PROVIDER_ANTHROPIC, "default");
+	limit(add("other", PROVIDER_ANTHROPIC, "elsewhere"), 1);
+	limit(add("aws", PROVIDER_BEDROCK, "default"), 2);
+	struct msg_plan m = {0};
+	limit(a, 1);
+	policy_served(&key, creds, NOW, &m); // b serves all of Anthropic's
+	assert_int_equal(m.served_model_count, 2);
+	assert_int_equal(m.served_model[0].id, PROVIDER_BEDROCK);
+	limit(b, 1);
+	m.served_model_count = 0;
+	policy_served(&key, creds, NOW, &m);
+	assert_int_equal(m.served_model_count, 4);
+	assert_int_equal(m.served_model[0].id, PROVIDER_ANTHROPIC);
+	assert_true(view_eq_str(m.served_model[0].value, "claude-b*"));
+	b->enabled = false;
+	m.served_model_count = 0;
+	policy_served(&key, creds, NOW, &m);
+	assert_int_equal(m.served_model_count, 3);
+	b->enabled = true;
+	limit(b, MSG_NAMES_MAX); // more than can be told: all of that provider are listed
+	m.served_model_count = 0;
+	policy_served(&key, creds, NOW, &m);
+	assert_int_equal(m.served_model_count, 2);
+	assert_int_equal(m.served_model[0].id, PROVIDER_BEDROCK);
+}
+
+static void
 test_arn_region(void **state)
 {
 	(void)state;
@@ -404,6 +444,7 @@ main(void)
 	    EACH(test_recheck_of_target),
 	    EACH(test_no_profile),
 	    EACH(test_reach),
+	    EACH(test_served),
 	    EACH(test_arn_region),
 	    cmocka_unit_test(test_fall_back),
 	    cmocka_unit_test(test_deny_table),
