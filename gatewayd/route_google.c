@@ -28,8 +28,8 @@ static const struct google_row google_rows[] = {
 static bool
 asks_for_sse(struct view query)
 {
-	const char *at = memmem(query.p, query.len, "alt=sse", 7);
-	return query.len != 0 && at != NULL && (at == query.p || at[-1] == '&');
+	const char *at = query.len == 0 ? NULL : memmem(query.p, query.len, "alt=sse", 7);
+	return at != NULL && (at == query.p || at[-1] == '&');
 }
 
 static bool

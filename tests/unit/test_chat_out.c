@@ -31,6 +31,8 @@ static void
 expect_out(struct fixture *x, const char *text)
 {
 	struct view v = buf_done(&x->out);
+	if (v.len == 0)
+		v = VIEW("");
 	if (v.len != strlen(text) || memcmp(v.p, text, v.len) != 0)
 		print_message("got:\n%.*s\nwanted:\n%s\n", (int)v.len, v.p, text);
 	assert_false(x->out.failed);

@@ -339,6 +339,7 @@ limit(struct cred *c, size_t n)
 	struct msg_name list[MSG_NAMES_MAX];
 	for (size_t i = 0; i < n; i++)
 		list[i].name = VIEW("claude-b*");
+	names_clear(&c->models);
 	names_set(&c->models, list, n);
 }
 
