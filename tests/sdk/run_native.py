@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Gemini (AI Studio) and Azure OpenAI in their own APIs, by their official SDKs, through the whole gateway to the simulators:
-one more key kind each, checked by the simulator, and never seen in what the gateway logs.
+"""Gemini (AI Studio, Vertex AI), Claude on Vertex AI and Azure OpenAI in their own APIs, by their official SDKs, through the
+whole gateway to the simulators: one more key kind each, checked by the simulator, and never seen in what the gateway logs.
 """
 
 import os
 
 import sdk
 from sdk import case, expect, ok
+import anthropic
 import google.genai
 import google.genai.errors
+import google.oauth2.credentials
 import openai
 
 from providers import ProviderStack
-from scenarios import gemini_chat, openai_chat
+from scenarios import anthropic_chat, gemini_chat, openai_chat
 
 HI = [{"role": "user", "content": "hi"}]
 GEMINI = "gemini-2.5-flash"
@@ -105,13 +107,67 @@ def check_azure(s, dated):
     s.ctl("credential", "remove", "azure")
 
 
+def pkcs8(pem):
+    """The one line that a credential of Vertex AI is: the key's DER in base64."""
+    return "".join(line for line in pem.splitlines() if "-----" not in line)
+
+
+def check_vertex(s, region):
+    w = s.sim.world
+    host = "aiplatform.googleapis.com" if region == "global" else region + "-aiplatform.googleapis.com"
+    name = "vertex, " + region
+    s.add("vertex", "vertex", pkcs8(w.google_pem), "--region", region, "--project", w.google_project, "--client-email",
+          w.google_email, "--private-key-id", w.google_key_id)
+    options = google.genai.types.HttpOptions(base_url="http://127.0.0.1:%d" % s.port, timeout=15000)
+    # What the client says of project and place does not matter: those of the credential are used.
+    c = google.genai.Client(vertexai=True, project="their-project", location="asia-east1", http_options=options,
+                            credentials=google.oauth2.credentials.Credentials(token=s.key))
+    before = len(w.asked("oauth2.googleapis.com"))
+    with case(name + ": Gemini with tools, images, schema, stream, embeddings"):
+        gemini_chat(c, GEMINI)
+    a = anthropic.AnthropicVertex(project_id="their-project", region="asia-east1", access_token=s.key, max_retries=0, timeout=15,
+                                  base_url="http://127.0.0.1:%d/v1" % s.port)
+    with case(name + ": Claude with thinking, tools, images, stream"):
+        anthropic_chat(a, "claude-haiku-4-5@20251001")
+    plain = anthropic.Anthropic(base_url="http://127.0.0.1:%d" % s.port, api_key=s.key, max_retries=0, timeout=15)
+    with case(name + ": Claude by Anthropic's own API"):
+        anthropic_chat(plain, "vertex/claude-haiku-4-5")
+    chat = openai.OpenAI(base_url="http://127.0.0.1:%d/v1" % s.port, api_key=s.key, max_retries=0, timeout=15)
+    for model in ("vertex/gemini-2.5-flash", "vertex/claude-haiku-4-5"):
+        with case(name + ": %s by OpenAI's API" % model):
+            openai_chat(chat, model)
+    with case(name + ": one token for all of it, got by a signed request, and nothing of the client's"):
+        tokens = w.asked("oauth2.googleapis.com")[before:]
+        assert len(tokens) == 1, len(tokens)
+        used = [r for r in w.asked("aiplatform") if r.host == host]
+        assert used and all(r.header("authorization").startswith("Bearer ") for r in used), used[-1].headers
+        assert len({r.header("authorization") for r in used}) == 1
+        assert all("/projects/%s/locations/%s/" % (w.google_project, region) in r.path for r in used), used[-1].path
+        assert not any(s.key in repr(r.headers) + r.path for r in used)
+    good, w.google_tokens = w.google_tokens, {}
+    with case(name + ": a token that the provider calls ended before its time is got anew, once"):
+        before = len(w.asked("oauth2.googleapis.com"))
+        try:
+            text = chat.chat.completions.create(model="vertex/gemini-2.5-flash", messages=HI).choices[0].message.content
+            assert text == "You said: hi", text
+        except openai.APIStatusError as e:   # one younger than half a minute is not given up on the gateway's word
+            assert e.status_code in (502, 503), e
+        assert len(w.asked("oauth2.googleapis.com")) - before <= 1
+    good.update(w.google_tokens)
+    s.secrets += list(good)
+    s.ctl("credential", "remove", "vertex")
+
+
 os.environ.pop("GOOGLE_API_KEY", None)
 with ProviderStack() as stack:
     stack.add("gemini", "gemini", stack.sim.world.gemini_key)
     check_gemini(stack)
+    stack.secrets = [pkcs8(stack.sim.world.google_pem)[200:260]]
+    check_vertex(stack, "us-central1")
+    check_vertex(stack, "global")
     check_azure(stack, False)
     check_azure(stack, True)
     with case("nothing that a simulator accepts is in any log"):
-        for secret in (stack.sim.world.gemini_key, stack.sim.world.azure_key):
+        for secret in (stack.sim.world.gemini_key, stack.sim.world.azure_key, *stack.secrets):
             assert secret not in stack.logs(tail=10 ** 7), "a key is in a log"
 sdk.done()

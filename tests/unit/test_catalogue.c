@@ -147,7 +147,11 @@ test_paths(void **state)
 	    "/openai/deployments/a%2F..%2Fb/chat/completions");
 	assert_path(OP_RAW_PREDICT, PROVIDER_VERTEX, 0, "claude@1",
 	    "/v1/projects/example.com%3Ap/locations/us-central1/publishers/anthropic/models/"
-	    "claude@1:rawPredict");
+	    "claude@1:rawPredict"); // as Google's own libraries send it
+	assert_path(OP_RAW_PREDICT, PROVIDER_VERTEX, 0, "a/@b/..@?c",
+	    "/v1/projects/example.com%3Ap/locations/us-central1/publishers/anthropic/models/"
+	    "a%2F@b%2F..%40%3Fc:rawPredict");
+	assert_path(OP_BEDROCK_CONVERSE, P_BEDROCK, 0, "a@b", "/model/a%40b/converse");
 }
 
 static void
