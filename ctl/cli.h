@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every subcommand shares: one table per command that is its parser and its
 // help text at once, where the sockets are, and how an error is said. Exit codes:
-// 0 done, 1 the work failed, 2 the command line is wrong.
+// 0 done, 1 the work failed, 2 the command line is wrong, 3 a credential does not work.
 #ifndef CTL_CLI_H
 #define CTL_CLI_H
 
@@ -10,7 +10,7 @@
 #define CLI_LIST_MAX 32U
 #define CLI_PATH_MAX 512U
 
-enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum cli_exit { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_TEST_FAILED = 3 };
 
 struct cli_list { // of a repeatable option
 	size_t n;

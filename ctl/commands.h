@@ -14,6 +14,7 @@ extern const struct cli_command command_credential_show;
 extern const struct cli_command command_credential_enable;
 extern const struct cli_command command_credential_disable;
 extern const struct cli_command command_credential_rotate;
+extern const struct cli_command command_credential_test;
 extern const struct cli_command command_credential_remove;
 extern const struct cli_command command_vkey_issue;
 extern const struct cli_command command_vkey_list;

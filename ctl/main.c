@@ -20,6 +20,7 @@ static const struct cli_command *const commands[] = {
     &command_credential_add,
     &command_credential_list,
     &command_credential_show,
+    &command_credential_test,
     &command_credential_rotate,
     &command_credential_enable,
     &command_credential_disable,

@@ -125,3 +125,38 @@ secret_in_file(struct secret *s, const char *path, const char *what, char error[
 	}
 	return 0;
 }
+
+int
+secret_in_whole(
+    struct secret *s, const char *path, const char *what, size_t max, char error[SPEC_ERROR_MAX])
+{
+	bool standard = strcmp(path, "-") == 0;
+	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = -1;
+	s->len = 0;
+	s->p = NULL;
+	if (standard && isatty(fd) == 1) {
+		snprintf(error, SPEC_ERROR_MAX,
+		    "the %s is wanted on standard input: name the file, or send it with < FILE",
+		    what);
+		return -1;
+	}
+	if (fd >= 0 && (s->p = secmem_alloc(max + 1)) == NULL)
+		errno = ENOMEM;
+	while (s->p != NULL && s->len <= max && (n = read(fd, s->p + s->len, max + 1 - s->len)) > 0)
+		s->len += (size_t)n;
+	int err = errno;
+	if (fd >= 0 && !standard)
+		close(fd);
+	if (n == 0 && s->len != 0)
+		return 0;
+	if (s->p != NULL && s->len > max)
+		snprintf(error, SPEC_ERROR_MAX, "the %s is larger than %zu bytes", what, max);
+	else if (n == 0)
+		snprintf(error, SPEC_ERROR_MAX, "the %s is empty", what);
+	else
+		snprintf(error, SPEC_ERROR_MAX, "cannot read the %s from %s: %s", what,
+		    standard ? "standard input" : path, strerror(err));
+	secret_wipe(s);
+	return -1;
+}

@@ -15,6 +15,10 @@ int secret_in_line(struct secret *s, const char *what, bool optional) MUST_CHECK
 int secret_in_file(
     struct secret *s, const char *path, const char *what, char error[SPEC_ERROR_MAX]) MUST_CHECK;
 
+// A whole file of at most max bytes, or standard input when path is "-" (not a terminal).
+int secret_in_whole(struct secret *s, const char *path, const char *what, size_t max,
+    char error[SPEC_ERROR_MAX]) MUST_CHECK;
+
 struct view secret_in_view(const struct secret *s); // borrowed
 
 #endif
