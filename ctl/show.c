@@ -26,8 +26,8 @@ number(uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
-static json_t *
-timestamp(uint64_t unix_s)
+json_t *
+show_time(uint64_t unix_s)
 {
 	char text[32];
 	time_t t = (time_t)unix_s;
@@ -71,9 +71,9 @@ show_credential(const struct msg_credential_item *c)
 		    c->deployment[i].model.len, show_string(c->deployment[i].name));
 	json_object_set_new(j, "settings", settings);
 	json_object_set_new(j, "deployments", deployments);
-	json_object_set_new(j, "token_expires", timestamp(c->token_expires_s));
+	json_object_set_new(j, "token_expires", show_time(c->token_expires_s));
 	json_object_set_new(j, "uses", number(c->uses));
-	json_object_set_new(j, "last_used", timestamp(c->last_used_s));
+	json_object_set_new(j, "last_used", show_time(c->last_used_s));
 	return j;
 }
 
@@ -85,8 +85,8 @@ show_vkey(const struct msg_vkey_item *k)
 	json_object_set_new(j, "name", show_string(k->name));
 	json_object_set_new(j, "workspace", show_string(k->workspace));
 	json_object_set_new(j, "revoked", json_boolean(k->revoked));
-	json_object_set_new(j, "created", timestamp(k->created_s));
-	json_object_set_new(j, "last_used", timestamp(k->last_used_s));
+	json_object_set_new(j, "created", show_time(k->created_s));
+	json_object_set_new(j, "last_used", show_time(k->last_used_s));
 	json_object_set_new(j, "rate_per_minute", number(k->rate_per_minute));
 	json_object_set_new(j, "credentials", names_array(k->credential, k->credential_count));
 	json_object_set_new(j, "models", names_array(k->model, k->model_count));

@@ -9,6 +9,7 @@
 #include "proto/msg.h"
 
 json_t *show_string(struct view v); // null for an empty one
+json_t *show_time(uint64_t unix_s); // null for 0
 json_t *show_credential(const struct msg_credential_item *c);
 json_t *show_vkey(const struct msg_vkey_item *k);
 
