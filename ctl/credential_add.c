@@ -77,40 +77,14 @@ provider(void)
 static int
 check_files(void)
 {
-	const char *p = provider();
-	if (p == NULL)
+	if (provider() == NULL)
 		return cli_usage(&command_credential_add,
 		    "which provider? --provider openai, anthropic, bedrock, gemini, azure, vertex "
 		    "or openai-compatible");
-	if (o.account_file != NULL && strcmp(p, "vertex") != 0)
-		return cli_usage(
-		    &command_credential_add, "--service-account-file belongs to --provider vertex");
-	if (o.aws_json != NULL && strcmp(p, "bedrock") != 0)
-		return cli_usage(
-		    &command_credential_add, "--aws-json belongs to --provider bedrock");
 	if (o.aws_json != NULL && o.access_key_id != NULL)
 		return cli_usage(&command_credential_add,
 		    "--access-key-id is in the file of --aws-json already: give one of them");
 	return CLI_OK;
-}
-
-// What a file says, where no option says otherwise.
-static void
-fill(struct spec_credential *s, const struct credential_in *in)
-{
-	static const unsigned ids[] = {
-	    SETTING_PROJECT, SETTING_CLIENT_EMAIL, SETTING_PRIVATE_KEY_ID};
-	const char *const account[] = {
-	    in->account.project, in->account.client_email, in->account.private_key_id};
-	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
-		if (s->setting[ids[i]] == NULL)
-			s->setting[ids[i]] = account[i];
-	if (s->access_key_id == NULL)
-		s->access_key_id = in->aws.access_key_id;
-	if (s->region == NULL)
-		s->region = *in->aws.region != '\0' ? in->aws.region : in->account.region;
-	if (s->setting[SETTING_EXPIRES] == NULL && in->session_token.len != 0)
-		s->setting[SETTING_EXPIRES] = in->aws.expires;
 }
 
 // Fills the message; what it points to lives in in, o and the arguments.
@@ -128,9 +102,10 @@ make(struct spec_credential *s, struct credential_in *in, struct msg_credential_
 		return cli_fail("%s", error);
 	s->ca_pem = in->ca_pem;
 	uint64_t p = ids_provider_of(view_of(s->provider));
-	if (credential_in_files(in, p, o.account_file, o.aws_json) != 0)
-		return CLI_FAILED;
-	fill(s, in);
+	int code = credential_in_files(in, &command_credential_add, p, o.account_file, o.aws_json);
+	if (code != CLI_OK)
+		return code;
+	credential_in_fill(in, s);
 	if (spec_credential(s, m, error) != 0)
 		return cli_usage(&command_credential_add, "%s", error);
 	return CLI_OK;

@@ -8,26 +8,46 @@
 #include "ctl/secret_in.h"
 
 int
-credential_in_files(
-    struct credential_in *in, uint64_t provider, const char *account_file, const char *aws_json)
+credential_in_files(struct credential_in *in, const struct cli_command *cmd, uint64_t provider,
+    const char *account_file, const char *aws_json)
 {
 	char error[SPEC_ERROR_MAX];
 	int r = 0;
+	if (account_file != NULL && provider != PROVIDER_VERTEX)
+		return cli_usage(cmd, "--service-account-file belongs to provider vertex");
+	if (aws_json != NULL && provider != PROVIDER_BEDROCK)
+		return cli_usage(cmd, "--aws-json belongs to provider bedrock");
 	if (provider != PROVIDER_VERTEX && aws_json == NULL)
-		return 0;
+		return CLI_OK;
 	if (!client_secrets_ready())
-		return -1;
+		return CLI_FAILED;
 	if (provider == PROVIDER_VERTEX)
 		r = import_account(
 		    account_file == NULL ? "-" : account_file, &in->account, &in->secret, error);
 	else
 		r = import_aws(aws_json, &in->aws, &in->secret, &in->session_token, error);
-	if (r != 0) {
-		cli_fail("%s", error);
-		return -1;
-	}
+	if (r != 0)
+		return cli_fail("%s", error);
 	in->imported = true;
-	return 0;
+	return CLI_OK;
+}
+
+void
+credential_in_fill(const struct credential_in *in, struct spec_credential *s)
+{
+	static const unsigned ids[] = {
+	    SETTING_PROJECT, SETTING_CLIENT_EMAIL, SETTING_PRIVATE_KEY_ID};
+	const char *const account[] = {
+	    in->account.project, in->account.client_email, in->account.private_key_id};
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		if (s->setting[ids[i]] == NULL)
+			s->setting[ids[i]] = account[i];
+	if (s->access_key_id == NULL)
+		s->access_key_id = in->aws.access_key_id;
+	if (s->region == NULL)
+		s->region = *in->aws.region != '\0' ? in->aws.region : in->account.region;
+	if (s->setting[SETTING_EXPIRES] == NULL && in->session_token.len != 0)
+		s->setting[SETTING_EXPIRES] = in->aws.expires;
 }
 
 int

@@ -19,9 +19,11 @@ struct credential_in {
 };
 
 // Reads the file of a cloud, if there is one: a vertex credential always has one, standard
-// input if none is named. -1 after saying why.
-int credential_in_files(struct credential_in *in, uint64_t provider, const char *account_file,
-    const char *aws_json) MUST_CHECK;
+// input if none is named. An exit status, with the reason printed when it is not CLI_OK.
+int credential_in_files(struct credential_in *in, const struct cli_command *cmd, uint64_t provider,
+    const char *account_file, const char *aws_json) MUST_CHECK;
+// What a file said, where s says nothing yet; s then borrows from in.
+void credential_in_fill(const struct credential_in *in, struct spec_credential *s);
 // The key, and for one of AWS a session token on the second line, from the prompt or
 // standard input; nothing when they are there, or when this kind has none.
 int credential_in_ask(struct credential_in *in, uint64_t auth) MUST_CHECK;

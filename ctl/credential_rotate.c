@@ -136,14 +136,6 @@ fill(struct msg_credential_put *m, struct credential_in *in)
 static int
 check_files(const struct msg_credential_put *m)
 {
-	if (o.account_file != NULL && m->provider != PROVIDER_VERTEX)
-		return cli_usage(&command_credential_rotate,
-		    "--service-account-file belongs to credentials of vertex; this one is of %s",
-		    ids_provider(m->provider));
-	if (o.aws_json != NULL && m->provider != PROVIDER_BEDROCK)
-		return cli_usage(&command_credential_rotate,
-		    "--aws-json belongs to credentials of bedrock; this one is of %s",
-		    ids_provider(m->provider));
 	if (o.aws_json != NULL && o.access_key_id != NULL)
 		return cli_usage(&command_credential_rotate,
 		    "--access-key-id is in the file of --aws-json already: give one of them");
@@ -176,8 +168,9 @@ rotate(int argc, char **argv)
 	k.put.ca_pem = view_of(in.ca_pem);
 	if ((code = check_files(&k.put)) != CLI_OK)
 		goto out;
-	code = CLI_FAILED;
-	if (credential_in_files(&in, k.put.provider, o.account_file, o.aws_json) != 0)
+	code = credential_in_files(
+	    &in, &command_credential_rotate, k.put.provider, o.account_file, o.aws_json);
+	if (code != CLI_OK)
 		goto out;
 	if ((code = fill(&k.put, &in)) != CLI_OK)
 		goto out;

@@ -16,7 +16,7 @@
 #include "common/sock.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
-#include "ctl/secret_in.h"
+#include "ctl/pem.h"
 #include "ctl/up_cert.h"
 #include "ctl/up_proc.h"
 #include "ctl/up_seed.h"
@@ -28,18 +28,32 @@
 static struct {
 	bool demo;
 	const char *listen, *tls_listen, *workers;
-	const char *provider, *host, *region, *access_key_id;
+	const char *provider, *host, *region, *access_key_id, *ca, *account_file, *aws_json;
+	const char *setting[SETTING_LAST + 1];
+	struct cli_list deployments;
 } o;
 
 static const struct cli_option options[] = {
     {"demo", NULL, "serve the built-in demo provider (no account needed)", &o.demo, NULL, NULL},
     {"provider", "NAME",
-	"serve a real one: openai, anthropic, bedrock, gemini, azure; key on stdin", NULL,
+	"serve a real one: openai, anthropic, bedrock, gemini, azure, vertex; key on stdin", NULL,
 	&o.provider, NULL},
-    {"host", "HOST[:PORT]", "of the real provider, when not its usual one", NULL, &o.host, NULL},
-    {"region", "REGION", "bedrock: such as us-east-1", NULL, &o.region, NULL},
+    {"host", "HOST[:PORT]", "of the real provider, when not its usual one; azure: needed", NULL,
+	&o.host, NULL},
+    {"ca", "FILE", "PEM of the authority that signed that host's certificate", NULL, &o.ca, NULL},
+    {"region", "REGION", "bedrock, vertex: such as us-east-1, us-central1", NULL, &o.region, NULL},
     {"access-key-id", "AKIA...", "bedrock: the public half of the key", NULL, &o.access_key_id,
 	NULL},
+    {"aws-json", "FILE", "bedrock: key in the JSON of `aws`; - is standard input", NULL,
+	&o.aws_json, NULL},
+    {"service-account-file", "FILE", "vertex: the JSON key of Google; - is standard input", NULL,
+	&o.account_file, NULL},
+    {"project", "ID", "vertex: when it is not the service account's own", NULL,
+	&o.setting[SETTING_PROJECT], NULL},
+    {"deployment", "MODEL=NAME", "azure: which deployment serves a model", NULL, NULL,
+	&o.deployments},
+    {"api-version", "DATE", "azure: the dated API; none given: v1", NULL,
+	&o.setting[SETTING_API_VERSION], NULL},
     {"listen", "ADDR:PORT", "where applications connect (127.0.0.1:8080)", NULL, &o.listen, NULL},
     {"tls-listen", "ADDR:PORT", "the same with TLS", NULL, &o.tls_listen, NULL},
     {"workers", "N", "processes of the gateway (one per core, at most 4)", NULL, &o.workers, NULL},
@@ -180,25 +194,21 @@ add_programs(struct up_run *r, const struct up_stack *s, struct text *t)
 // --- story -----------------------------------------------------------------------
 
 static void
-say_ready(const struct up_stack *s, const char *url, uint64_t since_ns, bool demo)
+say_ready(const struct up_stack *s, const char *url, uint64_t since_ns, bool demo,
+    const struct up_real *real)
 {
 	printf("ready %s (vault, audit, gateway up in %llu ms)\n", url,
 	    (unsigned long long)((clock_mono_ns() - since_ns) / 1000000));
-	const char *model = o.provider == NULL || strcmp(o.provider, "openai") == 0
-				? "gpt-5.4-mini"
-				: "claude-sonnet-5";
-	bool anthropic = o.provider != NULL && strcmp(o.provider, "anthropic") == 0;
-	if (demo || o.provider != NULL)
-		printf(
-		    "\ntry it in another terminal:\n\n"
-		    "  . %s/demo.env\n"
-		    "  curl $SALLYPORT_URL/v1/%s -H \"Authorization: Bearer $SALLYPORT_KEY\" \\\n"
-		    "    -H 'Content-Type: application/json' \\\n"
-		    "    -d '{\"model\":\"%s\",%s\"messages\":[{\"role\":\"user\",\"content\":"
-		    "\"hello\"}]}'\n"
-		    "\nthe trail of it: sallyport --dir %s audit tail\n",
-		    s->dir, anthropic ? "messages" : "chat/completions", model,
-		    anthropic ? "\"max_tokens\":64," : "", s->dir);
+	if (demo || real->spec.provider != NULL)
+		printf("\ntry it in another terminal:\n\n"
+		       "  . %s/clients.env    # for the SDKs too\n"
+		       "  curl $SALLYPORT_URL/v1/chat/completions -H \"Authorization: Bearer "
+		       "$SALLYPORT_KEY\" \\\n"
+		       "    -H 'Content-Type: application/json' \\\n"
+		       "    -d '{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":"
+		       "\"hello\"}]}'\n"
+		       "\nthe trail of it: sallyport --dir %s audit tail\n",
+		    s->dir, up_env_model(demo ? NULL : &real->spec), s->dir);
 	else
 		printf("\nno provider key yet: sallyport --dir %s credential add NAME --provider "
 		       "openai\n",
@@ -221,9 +231,12 @@ run(struct up_stack *s, const struct up_listen *listen, bool demo, bool fresh_ca
 		return CLI_FAILED;
 	add_programs(r, s, &text);
 	int code = CLI_FAILED;
+	struct up_urls urls = {url, listen->tls == NULL ? NULL : tls_url};
 	if (up_run_start(r, READY_TIMEOUT_MS) == 0 &&
-	    up_seed(s, url, listen->tls == NULL ? NULL : tls_url, demo, fresh_ca, real) == 0) {
-		say_ready(s, url, since_ns, demo);
+	    up_seed(s, &urls, demo, fresh_ca, real) == 0) {
+		say_ready(s, url, since_ns, demo, real);
+		if (real->spec.provider != NULL)
+			up_seed_try(s, real);
 		up_run_supervise(r);
 		code = CLI_OK;
 	}
@@ -234,25 +247,27 @@ run(struct up_stack *s, const struct up_listen *listen, bool demo, bool fresh_ca
 static int
 read_real(struct up_real *real)
 {
-	bool aws = o.access_key_id != NULL; // else a Bedrock API key
-	*real = (struct up_real){.provider = o.provider,
-	    .host = o.host,
-	    .region = o.region,
-	    .access_key_id = o.access_key_id};
-	struct spec_credential spec = {.name = o.provider,
+	struct spec_credential *spec = &real->spec;
+	struct msg_credential_put m;
+	char error[SPEC_ERROR_MAX];
+	*spec = (struct spec_credential){.name = o.provider,
 	    .provider = o.provider,
 	    .host = o.host,
 	    .region = o.region,
-	    .access_key_id = o.access_key_id};
-	struct msg_credential_put unused;
-	char error[SPEC_ERROR_MAX];
-	if (spec_credential(&spec, &unused, error) != 0)
+	    .access_key_id = o.access_key_id,
+	    .deployments = o.deployments};
+	memcpy(spec->setting, o.setting, sizeof(spec->setting));
+	if (o.ca != NULL && (real->in.ca_pem = pem_read(o.ca, error)) == NULL)
+		return cli_fail("%s", error);
+	spec->ca_pem = real->in.ca_pem;
+	int code = credential_in_files(&real->in, &command_up, ids_provider_of(view_of(o.provider)),
+	    o.account_file, o.aws_json);
+	if (code != CLI_OK)
+		return code;
+	credential_in_fill(&real->in, spec);
+	if (spec_credential(spec, &m, error) != 0)
 		return cli_usage(&command_up, "%s", error);
-	if (!client_secrets_ready() ||
-	    secret_in_line(&real->secret, aws ? "secret access key" : "API key", false) != 0 ||
-	    (aws && secret_in_line(&real->session_token, "session token (or nothing)", true) != 0))
-		return CLI_FAILED;
-	return CLI_OK;
+	return credential_in_ask(&real->in, m.auth) == 0 ? CLI_OK : CLI_FAILED;
 }
 
 static int
@@ -280,8 +295,10 @@ up(int argc, char **argv)
 		r = read_real(&real);
 		since_ns = clock_mono_ns(); // typing a key is not starting up
 	}
-	if (r != CLI_OK)
+	if (r != CLI_OK) {
+		credential_in_free(&real.in);
 		return r;
+	}
 	r = CLI_FAILED;
 	char tls_dir[CLI_PATH_MAX];
 	if (up_stack_open(&s, cli_dir == NULL ? "./sallyport-demo" : cli_dir) == 0 &&
@@ -291,8 +308,7 @@ up(int argc, char **argv)
 			r = run(&s, &listen, demo, fresh_ca, &real, since_ns);
 	}
 	up_stack_close(&s);
-	secret_wipe(&real.secret);
-	secret_wipe(&real.session_token);
+	credential_in_free(&real.in);
 	return r;
 }
 
@@ -304,9 +320,14 @@ const struct cli_command command_up = {
 	"Starts vault, audit and gateway (and the demo provider), issues a virtual key, and\n"
 	"restarts whatever dies. State stays in --dir (./sallyport-demo if not given): a second\n"
 	"start goes on where the first ended. The store key lies in DIR/vault.key, so this is\n"
-	"for trying out and for development; sallyport-vaultd(8) says how to install it.",
+	"for trying out and for development; sallyport-vaultd(8) says how to install it.\n"
+	"DIR/clients.env has the variables that the official SDKs read.",
     .example = "  sallyport up --demo --dir /tmp/demo --listen 127.0.0.1:8080\n"
-	       "  sallyport up --provider openai --dir /tmp/mine < openai.key",
+	       "  sallyport up --provider openai --dir /tmp/mine < openai.key\n"
+	       "  sallyport up --provider gemini --dir /tmp/mine < aistudio.key\n"
+	       "  sallyport up --provider azure --host corp.openai.azure.com \\\n"
+	       "      --deployment gpt-4o=prod-gpt-4o --dir /tmp/mine < azure.key\n"
+	       "  sallyport up --provider vertex --region europe-west1 --dir /tmp/mine < key.json",
     .options = options,
     .run = up,
 };

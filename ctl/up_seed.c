@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An admin client of the stack that was just started. May touch: DIR/provider.keys,
-// DIR/demo.env, the vault's admin socket.
+// An admin client of the stack that was just started. May touch: DIR/provider.keys, the
+// files of up_env.h, the vault's admin socket.
 #include "ctl/up_seed.h"
 
 #include <errno.h>
@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "ctl/client.h"
+#include "ctl/credential_test.h"
+#include "ctl/secret_in.h"
 #include "ctl/spec.h"
 #include "ctl/up_cert.h"
+#include "ctl/up_env.h"
 
 #define KEYS_FILE   "provider.keys"
-#define ENV_FILE    "demo.env"
 #define VKEY_NAME   "demo"
 #define DEMO_REGION "us-east-1"
 
@@ -212,69 +214,24 @@ demo_credentials(const struct up_stack *s, struct client *c, bool fresh_ca)
 static int
 real_credential(struct client *c, const struct up_real *real)
 {
-	struct spec_credential spec = {
-	    .name = real->provider,
-	    .provider = real->provider,
-	    .host = real->host,
-	    .region = real->region,
-	    .access_key_id = real->access_key_id,
-	};
-	struct view secret = {(const char *)real->secret.p, real->secret.len};
-	struct view token = {(const char *)real->session_token.p, real->session_token.len};
-	return put(c, &spec, secret, token);
+	return put(c, &real->spec, secret_in_view(&real->in.secret),
+	    secret_in_view(&real->in.session_token));
 }
 
 // --- virtual key -----------------------------------------------------------------------
 
 static int
-write_env(const struct up_stack *s, const char *url, const char *tls_url, struct view key)
+virtual_key(const struct up_stack *s, struct client *c, const struct up_urls *urls,
+    const struct up_real *real)
 {
-	char text[2048];
-	int n =
-	    snprintf(text, sizeof(text), "SALLYPORT_DIR=%s\nSALLYPORT_URL=%s\nSALLYPORT_KEY=%.*s\n",
-		s->dir, url, (int)key.len, key.p);
-	if (tls_url != NULL && n > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
-		    "SALLYPORT_TLS_URL=%s\nSALLYPORT_CA=%s/tls/ca.pem\n", tls_url, s->dir);
-	if (s->provider >= 0 && n > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n,
-		    "SALLYPORT_DEMO_PROVIDER=127.0.0.1:%u\n", s->provider_port);
-	int r = up_stack_write(s, ENV_FILE, text, 0);
-	sodium_memzero(text, sizeof(text));
-	return r;
-}
-
-// The key of the last start, if its file still has one.
-static bool
-stored_key(const struct up_stack *s, char *out, size_t size)
-{
-	char path[CLI_PATH_MAX];
-	char line[512];
-	bool found = false;
-	up_stack_path(s, ENV_FILE, path);
-	FILE *f = fopen(path, "re");
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "SALLYPORT_KEY=", 14) == 0 && strlen(line) > 14) {
-			snprintf(out, size, "%s", line + 14);
-			found = true;
-		}
-	}
-	if (f != NULL)
-		fclose(f);
-	return found;
-}
-
-static int
-virtual_key(const struct up_stack *s, struct client *c, const char *url, const char *tls_url)
-{
+	const struct spec_credential *spec = real->spec.provider == NULL ? NULL : &real->spec;
 	char key[512];
 	bool known = false;
 	union client_reply r;
 	if (!client_each(c, MSG_VKEY_LIST, "list of virtual keys", on_vkey, &known))
 		return -1;
-	if (known && stored_key(s, key, sizeof(key)))
-		return write_env(s, url, tls_url, view_of(key));
+	if (known && up_env_stored_key(s, key, sizeof(key)))
+		return up_env_write(s, urls, spec, view_of(key));
 	if (known && client_call(c, MSG_VKEY_REVOKE, &(struct msg_vkey_revoke){VIEW(VKEY_NAME)},
 			 "virtual key", &r) != MSG_DONE)
 		return -1;
@@ -284,7 +241,7 @@ virtual_key(const struct up_stack *s, struct client *c, const char *url, const c
 		BUG("own virtual key is not valid");
 	if (client_call(c, MSG_VKEY_ISSUE, &issue, "virtual key", &r) != MSG_VKEY_ISSUED)
 		return -1;
-	return write_env(s, url, tls_url, r.issued.key);
+	return up_env_write(s, urls, spec, r.issued.key);
 }
 
 // The vault changes nothing without its audit trail, which dials it on its own time.
@@ -306,7 +263,7 @@ wait_for_audit(struct client *c)
 }
 
 int
-up_seed(const struct up_stack *s, const char *url, const char *tls_url, bool demo, bool fresh_ca,
+up_seed(const struct up_stack *s, const struct up_urls *urls, bool demo, bool fresh_ca,
     const struct up_real *real)
 {
 	char path[CLI_PATH_MAX];
@@ -317,10 +274,21 @@ up_seed(const struct up_stack *s, const char *url, const char *tls_url, bool dem
 	int r = wait_for_audit(c);
 	if (r == 0 && demo)
 		r = demo_credentials(s, c, fresh_ca);
-	if (r == 0 && real->provider != NULL)
+	if (r == 0 && real->spec.provider != NULL)
 		r = real_credential(c, real);
 	if (r == 0)
-		r = virtual_key(s, c, url, tls_url);
+		r = virtual_key(s, c, urls, real);
 	client_close(c);
 	return r;
+}
+
+void
+up_seed_try(const struct up_stack *s, const struct up_real *real)
+{
+	char path[CLI_PATH_MAX];
+	up_stack_path(s, "run/admin.sock", path);
+	struct client *c = client_open(path);
+	if (c != NULL)
+		(void)!credential_test_new(c, real->spec.name);
+	client_close(c);
 }
