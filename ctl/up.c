@@ -55,7 +55,8 @@ static const struct cli_option options[] = {
     {"api-version", "DATE", "azure: the dated API; none given: v1", NULL,
 	&o.setting[SETTING_API_VERSION], NULL},
     {"listen", "ADDR:PORT", "where applications connect (127.0.0.1:8080)", NULL, &o.listen, NULL},
-    {"tls-listen", "ADDR:PORT", "the same with TLS", NULL, &o.tls_listen, NULL},
+    {"tls-listen", "ADDR:PORT", "the same with TLS (bedrock: on a free port)", NULL, &o.tls_listen,
+	NULL},
     {"workers", "N", "processes of the gateway (one per core, at most 4)", NULL, &o.workers, NULL},
     {0},
 };
@@ -287,8 +288,11 @@ up(int argc, char **argv)
 		return cli_usage(
 		    &command_up, "--workers %s: write a number from 1 to 64", o.workers);
 	int r = settle_address("listen", o.listen == NULL ? "127.0.0.1:8080" : o.listen, plain);
-	if (r == CLI_OK && o.tls_listen != NULL) {
-		r = settle_address("tls-listen", o.tls_listen, tls);
+	// AWS SDKs send a key over TLS alone.
+	bool wants_tls = o.provider != NULL && strcmp(o.provider, "bedrock") == 0;
+	if (r == CLI_OK && (o.tls_listen != NULL || wants_tls)) {
+		r = settle_address(
+		    "tls-listen", o.tls_listen == NULL ? "127.0.0.1:0" : o.tls_listen, tls);
 		listen.tls = tls;
 	}
 	if (r == CLI_OK && o.provider != NULL) {

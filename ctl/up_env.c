@@ -75,34 +75,52 @@ put_openai(struct out *o, const char *url, bool azure)
 		    url);
 }
 
-void
-up_env_clients(
-    const char *url, const struct spec_credential *real, struct view key, char *out, size_t size)
+// They send keys over TLS alone.
+static void
+put_aws(struct out *o, const struct up_stack *s, const struct up_urls *urls, const char *region)
 {
-	struct out o = {out, size, 0};
+	put(o, "# AnthropicBedrock()\nexport ANTHROPIC_BEDROCK_BASE_URL=%s\n", urls->plain);
+	put(o,
+	    "export AWS_REGION=%s AWS_DEFAULT_REGION=%s "
+	    "AWS_BEARER_TOKEN_BEDROCK=\"$SALLYPORT_KEY\"\n",
+	    region, region);
+	if (urls->tls == NULL)
+		put(o,
+		    "# bedrock-runtime of AWS SDKs: these send keys over TLS alone, so start the "
+		    "stack with --tls-listen 127.0.0.1:8443\n");
+	else
+		put(o,
+		    "# bedrock-runtime of AWS SDKs; with these two set, they trust this stack's "
+		    "authority alone\n"
+		    "export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=%s AWS_CA_BUNDLE=%s/tls/ca.pem\n"
+		    "export NODE_EXTRA_CA_CERTS=%s/tls/ca.pem\n",
+		    urls->tls, s->dir, s->dir);
+}
+
+// What an SDK asks where.
+static void
+put_clients(struct out *o, const struct up_stack *s, const struct up_urls *urls,
+    const struct spec_credential *real, struct view key)
+{
 	uint64_t p = provider_of(real);
 	bool vertex = p == PROVIDER_VERTEX;
-	const char *region = p == PROVIDER_BEDROCK ? real->region : "us-east-1";
-	put(&o,
+	const char *url = urls->plain;
+	put(o,
 	    "# Written by `sallyport up`: . this file, then the official SDKs ask this gateway, "
 	    "unchanged.\nexport SALLYPORT_URL=%s SALLYPORT_KEY=%.*s\n",
 	    url, (int)key.len, key.p);
-	put_openai(&o, url, p == PROVIDER_AZURE);
-	put(&o,
+	put_openai(o, url, p == PROVIDER_AZURE);
+	put(o,
 	    "# anthropic\n"
 	    "export ANTHROPIC_BASE_URL=%s ANTHROPIC_API_KEY=\"$SALLYPORT_KEY\"\n",
 	    url);
-	put(&o,
-	    "# AWS SDKs, bedrock-runtime\n"
-	    "export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=%s AWS_REGION=%s\n"
-	    "export AWS_DEFAULT_REGION=%s AWS_BEARER_TOKEN_BEDROCK=\"$SALLYPORT_KEY\"\n",
-	    url, region, region);
-	put(&o,
+	put_aws(o, s, urls, p == PROVIDER_BEDROCK ? real->region : "us-east-1");
+	put(o,
 	    "# google-genai\n"
 	    "export GOOGLE_GEMINI_BASE_URL=%s%s GEMINI_API_KEY=\"$SALLYPORT_KEY\"\n",
 	    url, vertex ? "/vertex" : "");
 	if (vertex)
-		put(&o,
+		put(o,
 		    "# AnthropicVertex(access_token=$SALLYPORT_KEY)\n"
 		    "export ANTHROPIC_VERTEX_BASE_URL=%s/vertex/v1 ANTHROPIC_VERTEX_PROJECT_ID=%s "
 		    "CLOUD_ML_REGION=%s\n",
@@ -114,14 +132,14 @@ up_env_write(const struct up_stack *s, const struct up_urls *urls,
     const struct spec_credential *real, struct view key)
 {
 	char text[TEXT_MAX], clients[TEXT_MAX];
-	struct out o = {text, sizeof(text), 0};
+	struct out o = {text, sizeof(text), 0}, c = {clients, sizeof(clients), 0};
 	put(&o, "SALLYPORT_DIR=%s\nSALLYPORT_URL=%s\nSALLYPORT_KEY=%.*s\n", s->dir, urls->plain,
 	    (int)key.len, key.p);
 	if (urls->tls != NULL)
 		put(&o, "SALLYPORT_TLS_URL=%s\nSALLYPORT_CA=%s/tls/ca.pem\n", urls->tls, s->dir);
 	if (s->provider >= 0)
 		put(&o, "SALLYPORT_DEMO_PROVIDER=127.0.0.1:%u\n", s->provider_port);
-	up_env_clients(urls->plain, real, key, clients, sizeof(clients));
+	put_clients(&c, s, urls, real, key);
 	int r = up_stack_write(s, ENV_FILE, text, 0);
 	if (r == 0)
 		r = up_stack_write(s, CLIENTS_FILE, clients, 0);

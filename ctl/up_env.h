@@ -24,11 +24,7 @@ int up_env_write(const struct up_stack *s, const struct up_urls *urls,
 // The virtual key of the last start, if its file still has one.
 bool up_env_stored_key(const struct up_stack *s, char *out, size_t size);
 
-// A model to try it with, and the route to ask.
+// A model to try it with.
 const char *up_env_model(const struct spec_credential *real);
-
-// The text of clients.env; what an SDK asks where.
-void up_env_clients(
-    const char *url, const struct spec_credential *real, struct view key, char *out, size_t size);
 
 #endif
