@@ -101,10 +101,10 @@ include mk/install.mk
 deps: ## install the Debian packages that are missing
 	$(Q)bash mk/deps.sh build
 
-run: ## install what is missing, build, serve the demo on 127.0.0.1:8080
+run: ## install what is missing, build, serve the demo on 127.0.0.1:8080 and :8443
 	$(Q)bash mk/deps.sh build
 	$(Q)$(MAKE) --no-print-directory all
-	$(BUILD)/sallyport up --demo --dir $(or $(DIR),$(BUILD)/demo) --listen $(or $(LISTEN),127.0.0.1:8080)
+	$(BUILD)/sallyport up --demo --dir $(or $(DIR),$(BUILD)/demo) --listen $(or $(LISTEN),127.0.0.1:8080) --tls-listen $(or $(TLS_LISTEN),127.0.0.1:8443)
 
 format: ## lay out the code by .clang-format
 	$(Q)clang-format -i $(call src,*/*.c */*.h tests/*/*.c tests/*/*.h)

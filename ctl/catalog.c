@@ -3,7 +3,6 @@
 // in force.
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "ctl/catalog_file.h"
 #include "ctl/catalog_words.h"
@@ -153,11 +152,8 @@ print_provider(const struct catalog_text *t, uint64_t provider)
 static void
 print_head(const struct catalog_text *t)
 {
-	char when[32] = "";
-	time_t at = (time_t)t->applied_s;
-	struct tm tm;
-	if (t->applied_s != 0 && gmtime_r(&at, &tm) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	char when[32];
+	cli_utc(t->applied_s, when, sizeof(when));
 	if (t->version == 0)
 		printf("catalogue version 0 (built in)");
 	else

@@ -198,6 +198,16 @@ cli_ago(uint64_t unix_s, char *out, size_t size)
 		snprintf(out, size, "%llu days ago", (unsigned long long)(d / 86400));
 }
 
+void
+cli_utc(uint64_t unix_s, char *out, size_t size)
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+	if (unix_s == 0 || gmtime_r(&t, &tm) == NULL ||
+	    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(out, size, "-");
+}
+
 struct cli_table {
 	size_t columns;
 	size_t n; // cells, titles included

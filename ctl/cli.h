@@ -59,6 +59,9 @@ void cli_socket_path(const char *name, char out[CLI_PATH_MAX]);
 // "3 min ago", "never"; for tables.
 void cli_ago(uint64_t unix_s, char *out, size_t size);
 
+// "2026-11-21T16:00:00Z", "-" for 0.
+void cli_utc(uint64_t unix_s, char *out, size_t size);
+
 // Columns are padded when the table is printed. Cells are copied.
 struct cli_table;
 struct cli_table *cli_table_new(size_t columns, const char *const *titles);

@@ -2,7 +2,9 @@
 // `sallyport credential ...` that read or switch: list, show, enable, disable,
 // remove. The two that take a secret are in credential_put.c.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ctl/client.h"
 #include "ctl/commands.h"
@@ -17,29 +19,28 @@ static const struct cli_option json_option[] = {
 
 // --- list ------------------------------------------------------------------------
 
-static void
-add_json(void *cookie, const union client_reply *r)
+static json_t *
+to_json(const union client_reply *r)
 {
-	json_array_append_new(cookie, show_credential(&r->credential));
+	return show_credential(&r->credential);
 }
 
 static void
-add_row(void *cookie, const union client_reply *r)
+add_row(struct cli_table *t, const union client_reply *r)
 {
 	const struct msg_credential_item *c = &r->credential;
 	char rate[32], used[32];
 	const char *provider = ids_provider(c->provider);
 	show_rate(c->rate_per_minute, rate, sizeof(rate));
 	cli_ago(c->last_used_s, used, sizeof(used));
-	cli_table_cell(cookie, "%.*s", (int)c->name.len, c->name.p);
-	cli_table_cell(cookie, "%s", provider == NULL ? "?" : provider);
-	cli_table_cell(
-	    cookie, "%.*s:%llu", (int)c->host.len, c->host.p, (unsigned long long)c->port);
-	cli_table_cell(cookie, "%.*s", (int)c->workspace.len, c->workspace.p);
-	cli_table_cell(cookie, "%s", c->enabled ? "enabled" : "disabled");
-	cli_table_cell(cookie, "%llu", (unsigned long long)c->version);
-	cli_table_cell(cookie, "%llu", (unsigned long long)c->uses);
-	cli_table_cell(cookie, "%s", used);
+	cli_table_cell(t, "%.*s", (int)c->name.len, c->name.p);
+	cli_table_cell(t, "%s", provider == NULL ? "?" : provider);
+	cli_table_cell(t, "%.*s:%llu", (int)c->host.len, c->host.p, (unsigned long long)c->port);
+	cli_table_cell(t, "%.*s", (int)c->workspace.len, c->workspace.p);
+	cli_table_cell(t, "%s", c->enabled ? "enabled" : "disabled");
+	cli_table_cell(t, "%llu", (unsigned long long)c->version);
+	cli_table_cell(t, "%llu", (unsigned long long)c->uses);
+	cli_table_cell(t, "%s", used);
 }
 
 static int
@@ -47,25 +48,11 @@ list(int argc, char **argv)
 {
 	static const char *const titles[] = {
 	    "NAME", "PROVIDER", "HOST", "WORKSPACE", "STATE", "VERSION", "USES", "LAST USED"};
+	static const struct show_list l = {MSG_CREDENTIAL_LIST, "list of credentials",
+	    ARRAY_LEN(titles), titles, add_row, to_json};
 	(void)argc;
 	(void)argv;
-	struct client *c = client_dial();
-	if (c == NULL)
-		return CLI_FAILED;
-	json_t *all = json_array();
-	struct cli_table *t = cli_table_new(ARRAY_LEN(titles), titles);
-	bool ok = client_each(c, MSG_CREDENTIAL_LIST, "list of credentials",
-	    as_json ? add_json : add_row, as_json ? (void *)all : (void *)t);
-	client_close(c);
-	if (ok && as_json) {
-		show_json(json_incref(all));
-	} else if (ok) {
-		cli_table_print(t);
-		t = NULL;
-	}
-	cli_table_free(t);
-	json_decref(all);
-	return ok ? CLI_OK : CLI_FAILED;
+	return show_list(&l, as_json);
 }
 
 // --- show ------------------------------------------------------------------------
@@ -87,6 +74,22 @@ line_view(const char *label, struct view v)
 {
 	if (v.len != 0)
 		printf("%-16s %.*s\n", label, (int)v.len, v.p);
+}
+
+static uint64_t
+number_of(struct view v)
+{
+	char text[24];
+	return view_copy(v, text, sizeof(text)) != 0 ? 0 : strtoull(text, NULL, 10);
+}
+
+static void
+line_time(const char *label, uint64_t unix_s)
+{
+	char text[64];
+	cli_utc(unix_s, text, sizeof(text));
+	printf("%-16s %s%s\n", label, text,
+	    unix_s <= (uint64_t)time(NULL) ? ": over, so it is refused" : "");
 }
 
 static void
@@ -113,8 +116,13 @@ print_one(const struct msg_credential_item *c)
 	line("secret", text);
 	for (size_t i = 0; i < c->setting_count; i++) {
 		const char *name = ids_setting(c->setting[i].id);
-		line_view(name == NULL ? "setting" : name, c->setting[i].value);
+		if (c->setting[i].id == SETTING_EXPIRES)
+			line_time("expires", number_of(c->setting[i].value));
+		else
+			line_view(name == NULL ? "setting" : name, c->setting[i].value);
 	}
+	if (c->token_expires_s != 0)
+		line_time("temporary until", c->token_expires_s);
 	for (size_t i = 0; i < c->deployment_count; i++)
 		printf("%-16s %.*s = %.*s\n", "deployment", (int)c->deployment[i].model.len,
 		    c->deployment[i].model.p, (int)c->deployment[i].name.len,

@@ -58,17 +58,6 @@ state_of(const struct msg_issuer_key *k, uint64_t now_s)
 }
 
 static void
-utc(uint64_t unix_s, char out[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-	if (unix_s == 0 || gmtime_r(&t, &tm) == NULL)
-		snprintf(out, 32, "-");
-	else
-		strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-static void
 print_text(const struct msg_issuer_item *m)
 {
 	static const char *const titles[] = {"KEY", "STATE", "MADE", "SIGNS FROM", "RETIRED"};
@@ -83,9 +72,9 @@ print_text(const struct msg_issuer_item *m)
 	for (size_t i = 0; i < m->key_count; i++) {
 		const struct msg_issuer_key *k = &m->key[i];
 		char made[32], from[32], retired[32];
-		utc(k->created_s, made);
-		utc(k->signs_from_s, from);
-		utc(k->retired_s, retired);
+		cli_utc(k->created_s, made, sizeof(made));
+		cli_utc(k->signs_from_s, from, sizeof(from));
+		cli_utc(k->retired_s, retired, sizeof(retired));
 		cli_table_cell(t, "%.*s", (int)k->kid.len, k->kid.p);
 		cli_table_cell(t, "%s", states[state_of(k, now_s)]);
 		cli_table_cell(t, "%s", made);
@@ -215,7 +204,7 @@ rotate(int argc, char **argv)
 	for (size_t i = 0; ok && i < r.issuer.key_count; i++) {
 		const struct msg_issuer_key *k = &r.issuer.key[i];
 		char from[32];
-		utc(k->signs_from_s, from);
+		cli_utc(k->signs_from_s, from, sizeof(from));
 		if (state_of(k, now_s) == KEY_WAITS)
 			printf("new signing key %.*s: published by the gateway now, signs from %s "
 			       "on. If you publish copies, renew them before: sallyport issuer "

@@ -3,7 +3,6 @@
 #include "ctl/show.h"
 
 #include <stdio.h>
-#include <time.h>
 
 json_t *
 show_string(struct view v)
@@ -30,12 +29,8 @@ json_t *
 show_time(uint64_t unix_s)
 {
 	char text[32];
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-	if (unix_s == 0 || gmtime_r(&t, &tm) == NULL)
-		return json_null();
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_string(text);
+	cli_utc(unix_s, text, sizeof(text));
+	return unix_s == 0 ? json_null() : json_string(text);
 }
 
 json_t *
@@ -119,4 +114,43 @@ show_rate(uint64_t per_minute, char *out, size_t size)
 		snprintf(out, size, "no ceiling");
 	else
 		snprintf(out, size, "%llu/min", (unsigned long long)per_minute);
+}
+
+struct shown {
+	const struct show_list *list;
+	struct cli_table *table; // one of these two
+	json_t *array;
+};
+
+static void
+add(void *cookie, const union client_reply *r)
+{
+	struct shown *s = cookie;
+	if (s->table != NULL)
+		s->list->row(s->table, r);
+	else
+		json_array_append_new(s->array, s->list->json(r));
+}
+
+int
+show_list(const struct show_list *l, bool as_json)
+{
+	struct shown s = {.list = l};
+	struct client *c = client_dial();
+	if (c == NULL)
+		return CLI_FAILED;
+	if (as_json)
+		s.array = json_array();
+	else
+		s.table = cli_table_new(l->columns, l->titles);
+	bool ok = client_each(c, l->type, l->what, add, &s);
+	client_close(c);
+	if (ok && as_json)
+		show_json(json_incref(s.array));
+	else if (ok)
+		cli_table_print(s.table);
+	else
+		cli_table_free(s.table);
+	json_decref(s.array);
+	return ok ? CLI_OK : CLI_FAILED;
 }

@@ -63,14 +63,14 @@ issue(int argc, char **argv)
 	return ok ? CLI_OK : CLI_FAILED;
 }
 
-static void
-add_json(void *cookie, const union client_reply *r)
+static json_t *
+to_json(const union client_reply *r)
 {
-	json_array_append_new(cookie, show_vkey(&r->vkey));
+	return show_vkey(&r->vkey);
 }
 
 static void
-add_row(void *cookie, const union client_reply *r)
+add_row(struct cli_table *t, const union client_reply *r)
 {
 	const struct msg_vkey_item *k = &r->vkey;
 	char rate[32], used[32], names[512], models[512];
@@ -78,14 +78,14 @@ add_row(void *cookie, const union client_reply *r)
 	cli_ago(k->last_used_s, used, sizeof(used));
 	show_names(k->credential, k->credential_count, "any", names, sizeof(names));
 	show_names(k->model, k->model_count, "all", models, sizeof(models));
-	cli_table_cell(cookie, "%.*s", (int)k->name.len, k->name.p);
-	cli_table_cell(cookie, "%.*s", (int)k->id.len, k->id.p);
-	cli_table_cell(cookie, "%.*s", (int)k->workspace.len, k->workspace.p);
-	cli_table_cell(cookie, "%s", k->revoked ? "revoked" : "valid");
-	cli_table_cell(cookie, "%s", names);
-	cli_table_cell(cookie, "%s", models);
-	cli_table_cell(cookie, "%s", rate);
-	cli_table_cell(cookie, "%s", used);
+	cli_table_cell(t, "%.*s", (int)k->name.len, k->name.p);
+	cli_table_cell(t, "%.*s", (int)k->id.len, k->id.p);
+	cli_table_cell(t, "%.*s", (int)k->workspace.len, k->workspace.p);
+	cli_table_cell(t, "%s", k->revoked ? "revoked" : "valid");
+	cli_table_cell(t, "%s", names);
+	cli_table_cell(t, "%s", models);
+	cli_table_cell(t, "%s", rate);
+	cli_table_cell(t, "%s", used);
 }
 
 static int
@@ -93,25 +93,11 @@ list(int argc, char **argv)
 {
 	static const char *const titles[] = {
 	    "NAME", "ID", "WORKSPACE", "STATE", "CREDENTIALS", "MODELS", "RATE", "LAST USED"};
+	static const struct show_list l = {
+	    MSG_VKEY_LIST, "list of virtual keys", ARRAY_LEN(titles), titles, add_row, to_json};
 	(void)argc;
 	(void)argv;
-	struct client *c = client_dial();
-	if (c == NULL)
-		return CLI_FAILED;
-	json_t *all = json_array();
-	struct cli_table *t = cli_table_new(ARRAY_LEN(titles), titles);
-	bool ok = client_each(c, MSG_VKEY_LIST, "list of virtual keys", o.json ? add_json : add_row,
-	    o.json ? (void *)all : (void *)t);
-	client_close(c);
-	if (ok && o.json) {
-		show_json(json_incref(all));
-	} else if (ok) {
-		cli_table_print(t);
-		t = NULL;
-	}
-	cli_table_free(t);
-	json_decref(all);
-	return ok ? CLI_OK : CLI_FAILED;
+	return show_list(&l, o.json);
 }
 
 static int

@@ -12,7 +12,8 @@ is "a stack starts" start_up --demo --dir "$D" --listen "127.0.0.1:$port"
 
 one=sk-first-canary-7c1e0d9a4455aa
 two=sk-second-canary-7c1e0d9a4455bb
-add() { printf '%s\n' "$1" | "$SP" --dir "$D" credential "${@:2}"; }
+# The hosts of these are not there: nothing is tried.
+add() { printf '%s\n' "$1" | "$SP" --dir "$D" credential "${@:2}" --no-test; }
 
 is "add" run 0 add $one add main --provider openai --model 'gpt-*' --operation chat --rate 60/min
 is "it says the version" out 'main added (version 1)'
@@ -35,9 +36,9 @@ is "it shows" bash -c "$S credential show main | grep -q disabled"
 is "enable" run 0 $S credential enable main
 is "own host and port" run 0 add $one add corp --provider openai-compatible --host llm.corp.example:8443 --ca "$D/tls/ca.pem"
 is "with own CA" bash -c "$S credential show corp | grep -q '8443 (own CA)'"
-is "rotation keeps host and CA" bash -c "printf '%s\n' $two | $S credential rotate corp && $S credential show corp | grep -q 'example:8443 (own CA)'"
+is "rotation keeps host and CA" bash -c "printf '%s\n' $two | $S credential rotate corp --no-test && $S credential show corp | grep -q 'example:8443 (own CA)'"
 is "a private key as CA is refused" run 1 add $one add x --provider openai --ca "$D/tls/server.key"
-is "bedrock with a session token on line two" bash -c "printf 'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY\nTOKEN-canary-1\n' | $S credential add aws --provider bedrock --region us-east-1 --access-key-id ASIAIOSFODNN7EXAMPLE"
+is "bedrock with a session token on line two" bash -c "printf 'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY\nTOKEN-canary-1\n' | $S credential add aws --no-test --provider bedrock --region us-east-1 --access-key-id ASIAIOSFODNN7EXAMPLE"
 is "it has the token" bash -c "$S credential show aws | grep -q 'with session token'"
 is "remove" run 0 $S credential remove aws
 is "remove again: exit 1" run 1 $S credential remove aws
@@ -88,7 +89,7 @@ import os, pty, sys, termios, time
 def talk(name, typed):
     pid, fd = pty.fork()
     if pid == 0:
-        os.execv(sys.argv[1], [sys.argv[1], "--dir", sys.argv[2], "credential", "add", name, "--provider", "openai"])
+        os.execv(sys.argv[1], [sys.argv[1], "--dir", sys.argv[2], "credential", "add", name, "--provider", "openai", "--no-test"])
     seen = b""
     while b"not shown" not in seen:
         seen += os.read(fd, 1000)

@@ -6,8 +6,8 @@ unset SALLYPORT_DIR
 
 is "no words: the overview, exit 2" run 2 "$SP"
 is "help: the overview, exit 0" run 0 "$SP" help
-commands=$(sed -n 's/^  \(\(up\|status\|apply\|credential [a-z]*\|vkey [a-z]*\|catalog [a-z]*\)\)  .*/\1/p' "$WORK/out")
-is "the overview lists the commands" test "$(echo "$commands" | wc -l)" = 16
+commands=$(sed -n 's/^  \(\(up\|status\|apply\|credential [a-z]*\|vkey [a-z]*\|catalog [a-z]*\|issuer [a-z]*\)\)  .*/\1/p' "$WORK/out")
+is "the overview lists the commands" test "$(echo "$commands" | wc -l)" = 21
 all_teach=0
 while read -r c; do
 	# shellcheck disable=SC2086

@@ -106,7 +106,7 @@ start_provider()
 # The test of the sockets pushed auditd off its own for a moment: it dials again.
 put_credential()
 {
-	echo "$CANARY" | sallyport credential add main --provider openai --host provider.test:9443 --ca /tmp/p/cert.pem
+	echo "$CANARY" | sallyport credential add main --no-test --provider openai --host provider.test:9443 --ca /tmp/p/cert.pem
 }
 add_credential()
 {
