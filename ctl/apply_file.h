@@ -18,9 +18,9 @@
 
 struct apply_credential {
 	char *name, *provider, *host, *region, *access_key_id, *workspace, *rate;
-	char *secret_file, *session_token_file, *ca_file;
+	char *secret_file, *session_token_file, *ca_file, *service_account_file, *aws_json_file;
 	char *auth, *expires; // the next: settings, as `credential add` names them
-	char *project, *api_version, *client_email, *private_key_id, *role_arn, *external_id;
+	char *project, *api_version, *role_arn, *external_id;
 	char *session_name, *subject, *audience, *duration, *profile, *sts_region;
 	char **deployments; // "MODEL=NAME"
 	unsigned deployments_count;

@@ -24,31 +24,64 @@ list_of(char *const *v, unsigned n)
 
 // --- credentials -------------------------------------------------------------------
 
+// One of the files that an entry names, relative to the entry's own.
+static int
+read_file(const struct apply_file *f, const char *name, struct credential_in *in, unsigned which,
+    char error[SPEC_ERROR_MAX])
+{
+	if (name == NULL)
+		return 0;
+	char *path = apply_file_path(f, name);
+	int r = 0;
+	switch (which) {
+	case 0:
+		r = secret_in_file(&in->secret, path, "secret", error);
+		break;
+	case 1:
+		r = secret_in_file(&in->session_token, path, "session token", error);
+		break;
+	case 2:
+		r = import_account(path, &in->account, &in->secret, error);
+		break;
+	case 3:
+		r = import_aws(path, &in->aws, &in->secret, &in->session_token, error);
+		break;
+	default:
+		in->ca_pem = pem_read(path, error);
+		r = in->ca_pem == NULL ? -1 : 0;
+	}
+	free(path);
+	return r;
+}
+
 static int
 read_files(const struct apply_file *f, const struct apply_credential *c, struct apply_step *s,
     char error[SPEC_ERROR_MAX])
 {
-	const struct {
-		const char *path, *what;
-		struct secret *to;
-	} files[] = {{c->secret_file, "secret", &s->secret},
-	    {c->session_token_file, "session token", &s->session_token}};
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (files[i].path == NULL)
-			continue;
-		char *path = apply_file_path(f, files[i].path);
-		int r = secret_in_file(files[i].to, path, files[i].what, error);
-		free(path);
-		if (r != 0)
-			return -1;
+	const char *const names[] = {c->secret_file, c->session_token_file, c->service_account_file,
+	    c->aws_json_file, c->ca_file};
+	bool twice = c->secret_file != NULL && c->aws_json_file != NULL;
+	uint64_t provider = ids_provider_of(view_of(c->provider));
+	const char *fault = NULL;
+	if (c->session_token_file != NULL && (c->secret_file == NULL || c->access_key_id == NULL))
+		fault = "session_token_file belongs to provider bedrock, beside secret_file and "
+			"access_key_id";
+	else if (c->service_account_file != NULL && provider != PROVIDER_VERTEX)
+		fault = "service_account_file belongs to provider vertex";
+	else if (c->service_account_file == NULL && provider == PROVIDER_VERTEX)
+		fault =
+		    "provider vertex needs service_account_file: PATH, the JSON that Google made";
+	else if (c->aws_json_file != NULL && provider != PROVIDER_BEDROCK)
+		fault = "aws_json_file belongs to provider bedrock";
+	else if (twice || (c->aws_json_file != NULL && c->access_key_id != NULL))
+		fault = "the key is given twice: secret_file with access_key_id, or aws_json_file";
+	if (fault != NULL) {
+		snprintf(error, SPEC_ERROR_MAX, "%s", fault);
+		return -1;
 	}
-	if (c->ca_file != NULL) {
-		char *path = apply_file_path(f, c->ca_file);
-		s->ca_pem = pem_read(path, error);
-		free(path);
-		if (s->ca_pem == NULL)
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+		if (read_file(f, names[i], &s->in, i, error) != 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -57,12 +90,6 @@ make_credential(const struct apply_file *f, const struct apply_credential *c, st
     char error[SPEC_ERROR_MAX])
 {
 	s->name = c->name;
-	if (c->session_token_file != NULL && (c->secret_file == NULL || c->access_key_id == NULL)) {
-		snprintf(error, SPEC_ERROR_MAX,
-		    "session_token_file belongs to provider bedrock, beside secret_file and "
-		    "access_key_id");
-		return -1;
-	}
 	if (read_files(f, c, s, error) != 0)
 		return -1;
 	struct spec_credential spec = {
@@ -73,14 +100,12 @@ make_credential(const struct apply_file *f, const struct apply_credential *c, st
 	    .access_key_id = c->access_key_id,
 	    .workspace = c->workspace,
 	    .rate = c->rate,
-	    .ca_pem = s->ca_pem,
+	    .ca_pem = s->in.ca_pem,
 	    .models = list_of(c->models, c->models_count),
 	    .operations = list_of(c->operations, c->operations_count),
 	    .auth = c->auth,
 	    .setting = {[SETTING_PROJECT] = c->project,
 		[SETTING_API_VERSION] = c->api_version,
-		[SETTING_CLIENT_EMAIL] = c->client_email,
-		[SETTING_PRIVATE_KEY_ID] = c->private_key_id,
 		[SETTING_ROLE_ARN] = c->role_arn,
 		[SETTING_EXTERNAL_ID] = c->external_id,
 		[SETTING_SESSION_NAME] = c->session_name,
@@ -93,14 +118,15 @@ make_credential(const struct apply_file *f, const struct apply_credential *c, st
 	    .disabled = c->enabled != NULL && !*c->enabled,
 	};
 	if (c->expires != NULL) {
-		if (spec_time(c->expires, s->expires, error) != 0)
+		if (spec_time(c->expires, s->in.expires, error) != 0)
 			return -1;
-		spec.setting[SETTING_EXPIRES] = s->expires;
+		spec.setting[SETTING_EXPIRES] = s->in.expires;
 	}
+	credential_in_fill(&s->in, &spec);
 	if (spec_credential(&spec, &s->put, error) != 0)
 		return -1;
-	s->put.secret = secret_in_view(&s->secret);
-	s->put.session_token = secret_in_view(&s->session_token);
+	s->put.secret = secret_in_view(&s->in.secret);
+	s->put.session_token = secret_in_view(&s->in.session_token);
 	return 0;
 }
 
@@ -169,9 +195,7 @@ void
 apply_plan_free(struct apply_plan *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		secret_wipe(&p->step[i].secret);
-		secret_wipe(&p->step[i].session_token);
-		free(p->step[i].ca_pem);
+		credential_in_free(&p->step[i].in);
 		free(p->step[i].key_file);
 	}
 	free(p->step);

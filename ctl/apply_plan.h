@@ -4,9 +4,8 @@
 #ifndef CTL_APPLY_PLAN_H
 #define CTL_APPLY_PLAN_H
 
-#include "common/secmem.h"
 #include "ctl/apply_file.h"
-#include "ctl/spec.h"
+#include "ctl/credential_in.h"
 #include "proto/msg.h"
 
 struct client;
@@ -18,10 +17,7 @@ struct apply_step {
 	uint64_t version;
 
 	struct msg_credential_put put; // views into the file and what follows
-	struct secret secret;
-	struct secret session_token;
-	char *ca_pem;
-	char expires[SPEC_TIME_MAX];
+	struct credential_in in;
 
 	struct msg_vkey_issue issue;
 	char *key_file;

@@ -65,19 +65,10 @@ static const struct cli_option add_options[] = {
     {0},
 };
 
-// The provider, also when a file alone says which.
-static const char *
-provider(void)
-{
-	if (o.provider != NULL)
-		return o.provider;
-	return o.account_file != NULL ? "vertex" : o.aws_json != NULL ? "bedrock" : NULL;
-}
-
 static int
 check_files(void)
 {
-	if (provider() == NULL)
+	if (credential_in_provider(o.provider, o.account_file, o.aws_json) == NULL)
 		return cli_usage(&command_credential_add,
 		    "which provider? --provider openai, anthropic, bedrock, gemini, azure, vertex "
 		    "or openai-compatible");
@@ -111,13 +102,35 @@ make(struct spec_credential *s, struct credential_in *in, struct msg_credential_
 	return CLI_OK;
 }
 
+static void
+on_credential(void *cookie, const union client_reply *r)
+{
+	const char **name = cookie;
+	if (*name != NULL && view_eq_str(r->credential.name, *name))
+		*name = NULL;
+}
+
+// Whether the vault is there and the name is free: nobody likes to paste a key for nothing.
+static bool
+ready(struct client *c, const char *name)
+{
+	const char *left = name;
+	if (c == NULL || !client_each(c, MSG_CREDENTIAL_LIST, "credential", on_credential, &left))
+		return false;
+	if (left == NULL)
+		cli_fail("there is a credential %s already. A new key for it: sallyport credential "
+			 "rotate %s; otherwise choose another name",
+		    name, name);
+	return left != NULL;
+}
+
 static int
 add(int argc, char **argv)
 {
 	(void)argc;
 	struct spec_credential spec = {
 	    .name = argv[0],
-	    .provider = provider(),
+	    .provider = credential_in_provider(o.provider, o.account_file, o.aws_json),
 	    .host = o.host,
 	    .region = o.region,
 	    .access_key_id = o.access_key_id,
@@ -137,9 +150,9 @@ add(int argc, char **argv)
 		code = make(&spec, &in, &m);
 	if (code != CLI_OK)
 		goto out;
-	// First see that the vault is there: nobody likes to paste a key for nothing.
 	code = CLI_FAILED;
-	if ((c = client_dial()) == NULL || credential_in_ask(&in, m.auth) != 0)
+	c = client_dial();
+	if (!ready(c, argv[0]) || credential_in_ask(&in, m.auth) != 0)
 		goto out;
 	code = credential_in_put(c, &m, &in, "added");
 	if (code == CLI_OK && !o.no_test && !o.disabled)

@@ -7,6 +7,14 @@
 
 #include "ctl/secret_in.h"
 
+const char *
+credential_in_provider(const char *provider, const char *account_file, const char *aws_json)
+{
+	if (provider != NULL)
+		return provider;
+	return account_file != NULL ? "vertex" : aws_json != NULL ? "bedrock" : NULL;
+}
+
 int
 credential_in_files(struct credential_in *in, const struct cli_command *cmd, uint64_t provider,
     const char *account_file, const char *aws_json)

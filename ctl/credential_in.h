@@ -18,6 +18,9 @@ struct credential_in {
 	char *ca_pem; // owned
 };
 
+// The provider that is meant; NULL: neither an option nor a file says it.
+const char *credential_in_provider(
+    const char *provider, const char *account_file, const char *aws_json);
 // Reads the file of a cloud, if there is one: a vertex credential always has one, standard
 // input if none is named. An exit status, with the reason printed when it is not CLI_OK.
 int credential_in_files(struct credential_in *in, const struct cli_command *cmd, uint64_t provider,

@@ -30,9 +30,12 @@ check_json(struct view text, const char *what, char error[SPEC_ERROR_MAX])
 {
 	size_t at = 0;
 	enum jv_fault f = jv_check(text, &at);
+	if (f == JV_DUPLICATE)
+		return fault(error, "the %s has a name twice, at byte %zu", what, at + 1);
 	if (f != JV_OK)
-		return fault(
-		    error, "the %s is no JSON: %s, at byte %zu", what, jv_fault_text(f), at + 1);
+		return fault(error,
+		    "the %s is no JSON (at byte %zu): give the file whole, as it was made", what,
+		    at + 1);
 	if (!jv_is(jv_root(text), JV_OBJECT))
 		return fault(error, "the %s is no JSON object: { ... }", what);
 	return 0;

@@ -88,6 +88,27 @@ find(int argc, char **argv, int *used_r)
 	return NULL;
 }
 
+// "credentials", "cred", "catalogue": what was meant.
+static bool
+similar(const char *typed, const char *name)
+{
+	size_t same = 0, len = strcspn(name, " ");
+	while (same < len && typed[same] == name[same])
+		same++;
+	return same >= 3 && (same == len || typed[same] == '\0' || same + 1 >= len);
+}
+
+static int
+guess(const char *typed)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (similar(typed, commands[i]->name))
+			return cli_usage(NULL,
+			    "there is no command \"%s\"; did you mean: sallyport %.*s", typed,
+			    (int)strcspn(commands[i]->name, " "), commands[i]->name);
+	return cli_usage(NULL, "there is no command \"%s\"", typed);
+}
+
 // "credential" alone, or with a word that it does not know.
 static int
 unknown(int argc, char **argv)
@@ -106,7 +127,7 @@ unknown(int argc, char **argv)
 		}
 	if (group)
 		return CLI_USAGE;
-	return cli_usage(NULL, "there is no command \"%s\"", argv[0]);
+	return guess(argv[0]);
 }
 
 static int
@@ -169,6 +190,7 @@ main(int argc, char **argv)
 {
 	log_init("sallyport", LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
+	setvbuf(stdout, NULL, _IOLBF, 0); // in order with standard error, into one file too
 	int code = dispatch(take_dir(argc - 1, argv + 1), argv + 1);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		if (!reader_left())

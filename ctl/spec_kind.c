@@ -241,9 +241,11 @@ set_access_key(const struct spec_credential *s, const struct kind *k,
 			   ? fault(error, "an access key id does not go with %s", ids_auth(k->auth))
 			   : 0;
 	if (!given(id) || !spec_access_key_id_valid(id))
-		return fault(error,
-		    "%s needs an access key id (AKIA... or ASIA...; it is no secret)",
-		    ids_auth(k->auth));
+		return fault(error, "%s needs an access key id (AKIA...%s; it is no secret)%s",
+		    ids_auth(k->auth), k->auth == AUTH_SIGV4 ? " or ASIA..." : "",
+		    k->auth == AUTH_STS_ASSUME_ROLE
+			? "; without any key: subject, by our own issuer"
+			: "");
 	if (k->auth != AUTH_SIGV4 && strncmp(id, "ASIA", 4) == 0)
 		return fault(error,
 		    "%s needs a long-term key (AKIA...): a temporary one (ASIA...) cannot be "

@@ -281,6 +281,7 @@ up(int argc, char **argv)
 	struct up_listen listen = {.plain = plain, .workers = o.workers};
 	struct up_real real = {0};
 	struct up_stack s;
+	o.provider = credential_in_provider(o.provider, o.account_file, o.aws_json);
 	bool demo = o.demo && o.provider == NULL;
 	bool fresh_ca = false;
 	if (o.workers != NULL && (strspn(o.workers, "0123456789") != strlen(o.workers) ||

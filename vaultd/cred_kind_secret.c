@@ -167,6 +167,9 @@ check_aws_secret(struct view s, struct admin_error *e)
 {
 	if (grammar_begins(s, "AKIA") || grammar_begins(s, "ASIA"))
 		return bad(e, "This is the access key id; the secret access key is wanted here.");
+	if ((grammar_begins(s, "ABSK") && s.len > 60) || grammar_begins(s, BEDROCK_KEY_PREFIX))
+		return bad(e, "This is a Bedrock API key: it goes without an access key id (leave "
+			      "--access-key-id away).");
 	return true;
 }
 

@@ -19,6 +19,10 @@ is "add" run 0 add $one add main --provider openai --model 'gpt-*' --operation c
 is "it says the version" out 'main added (version 1)'
 is "add again is refused" run 1 add $one add main --provider openai
 is "and points at rotate" err 'credential rotate main'
+is "before it asks for a key" bash -c "$S credential add main --provider openai </dev/null 2>&1 | grep -q 'rotate main'"
+is "a Bedrock API key beside an access key id is refused" run 1 add ABSK$(printf 'x%.0s' $(seq 80)) add wrong --provider bedrock --region us-east-1 --access-key-id AKIAIOSFODNN7EXAMPLE
+is "and it says how to add it" err 'leave --access-key-id away'
+
 is "show" run 0 $S credential show main
 is "the host is the provider's own" out 'api.openai.com:443'
 is "the model list is there" out 'gpt-\*'

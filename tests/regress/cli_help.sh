@@ -21,6 +21,10 @@ is "version is printed" out '^sallyport [0-9]'
 
 is "an unknown command: exit 2" run 2 "$SP" frobnicate
 is "and a hint" err 'try: sallyport help'
+for typed in credentials cred catalogue issuers; do
+	is "$typed: exit 2" run 2 "$SP" $typed list
+	is "$typed: what was meant" err "did you mean: sallyport ${typed:0:3}"
+done
 is "half a command lists the rest" run 2 "$SP" credential
 is "with add among it" err 'credential add'
 is "an unknown option: exit 2" run 2 "$SP" status --loud
@@ -51,6 +55,14 @@ is "up: a bad address: exit 2" run 2 timeout 20 "$SP" up --demo --dir "$WORK/d" 
 is "up: bad workers: exit 2" run 2 timeout 20 "$SP" up --demo --dir "$WORK/d" --workers 0
 is "up: a directory of somebody else: exit 1" run 1 timeout 20 "$SP" up --demo --dir /proc --listen 127.0.0.1:0
 
+is "a service account's file says which provider: exit 1" run 1 "$SP" credential add x --service-account-file /nonexistent
+is "and that it cannot be read" err '/nonexistent: No such file'
+is "no JSON at all: exit 1" bash -c "echo AIzaNoJson | '$SP' credential add x --provider vertex 2>'$WORK/err'; [ \$? = 1 ]"
+is "it says to give the whole file" err 'no JSON .*give the file whole'
+is "and not what was in it" lacks AIzaNoJson "$WORK/err"
+is "up with an AWS file of another provider: exit 2" run 2 timeout 20 "$SP" up --provider gemini --aws-json x --dir "$WORK/d"
+is "a role without a key: exit 2" run 2 "$SP" credential add x --provider bedrock --region us-east-1 --role-arn arn:aws:iam::123456789012:role/r
+is "it names both ways on" err 'access key id.*subject'
 printf 'credentials:\n  - name: a\n    provider: openai\n    secret: sk-in-the-file\n' >"$WORK/bad.yaml"
 is "apply: a secret in the YAML: exit 1" run 1 "$SP" apply -f "$WORK/bad.yaml"
 is "with file and line" err "bad.yaml:4:"

@@ -121,6 +121,60 @@ a_whole_file(void **state)
 }
 
 static void
+files_of_clouds(void **state)
+{
+	struct apply_plan p;
+	struct apply_file f;
+	(void)state;
+	put("sa.json",
+	    "{\"type\":\"service_account\",\"project_id\":\"my-project-1\",\"private_key_id\":"
+	    "\"0123456789abcdef\",\"client_email\":\"gw@my-project-1.iam.gserviceaccount.com\","
+	    "\"private_key\":\"-----BEGIN PRIVATE KEY-----\\n"
+	    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+	    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+	    "\\n-----END PRIVATE KEY-----\\n\"}");
+	put("sts.json", "{\"Credentials\":{\"AccessKeyId\":\"ASIAIOSFODNN7EXAMPLE\","
+			"\"SecretAccessKey\":\"s3cret\",\"SessionToken\":\"t0ken\",\"Expiration\":"
+			"\"2026-12-31T00:00:00Z\"}}");
+	assert_int_equal(load("credentials:\n"
+			      "  - name: vx\n"
+			      "    provider: vertex\n"
+			      "    region: us-central1\n"
+			      "    service_account_file: sa.json\n"
+			      "  - name: aws\n"
+			      "    provider: bedrock\n"
+			      "    region: us-east-1\n"
+			      "    aws_json_file: sts.json\n",
+			     &p, &f),
+	    0);
+	assert_string_equal(said, "");
+	const struct msg_credential_put *v = &p.step[0].put, *a = &p.step[1].put;
+	assert_int_equal(v->auth, AUTH_GOOGLE_TOKEN);
+	assert_int_equal(v->setting_count, 3);
+	assert_true(view_eq_str(v->setting[0].value, "my-project-1"));
+	assert_true(v->secret.len == 128 && secmem_contains(v->secret.p));
+	assert_int_equal(a->auth, AUTH_SIGV4);
+	assert_true(view_eq_str(a->access_key_id, "ASIAIOSFODNN7EXAMPLE"));
+	assert_true(view_eq_str(a->secret, "s3cret") && view_eq_str(a->session_token, "t0ken"));
+	assert_int_equal(a->setting[0].id, SETTING_EXPIRES);
+	unload(&p, &f);
+	assert_int_equal(secmem_used(), 0);
+	refused("credentials:\n  - {name: v, provider: vertex, region: us-central1}\n",
+	    "needs service_account_file", "2");
+	refused("credentials:\n  - {name: o, provider: openai, service_account_file: sa.json}\n",
+	    "belongs to provider vertex", "2");
+	refused("credentials:\n  - {name: o, provider: openai, aws_json_file: sts.json}\n",
+	    "belongs to provider bedrock", "2");
+	refused("credentials:\n  - {name: b, provider: bedrock, region: us-east-1, "
+		"aws_json_file: sts.json, secret_file: k1}\n",
+	    "given twice", "2");
+	refused("credentials:\n  - {name: b, provider: bedrock, region: us-east-1, "
+		"aws_json_file: sa.json}\n",
+	    "no AccessKeyId", "2");
+	assert_int_equal(secmem_used(), 0);
+}
+
+static void
 faults_have_their_line(void **state)
 {
 	(void)state;
@@ -193,6 +247,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_whole_file),
+	    cmocka_unit_test(files_of_clouds),
 	    cmocka_unit_test(faults_have_their_line),
 	    cmocka_unit_test(every_fault_is_told_at_once),
 	    cmocka_unit_test(not_a_plan_at_all),

@@ -120,10 +120,14 @@ what_is_no_service_account(void **state)
 	} bad[] = {
 	    {"type", "\"external_account\"", "external_account"},
 	    {"type", "\"authorized_user\"", "only the key of a service account"},
-	    {"type", "\"something\"", "not service_account"}, {"type", NULL, "not service_account"},
-	    {"project_id", NULL, "no project_id"}, {"project_id", "\"\"", "no project_id"},
-	    {"project_id", "5", "project_id is no text"}, {"client_email", NULL, "no client_email"},
-	    {"private_key_id", NULL, "no private_key_id"}, {"private_key", NULL, "no private_key"},
+	    {"type", "\"something\"", "not service_account"},
+	    {"type", NULL, "not service_account"},
+	    {"project_id", NULL, "no project_id"},
+	    {"project_id", "\"\"", "no project_id"},
+	    {"project_id", "5", "project_id is no text"},
+	    {"client_email", NULL, "no client_email"},
+	    {"private_key_id", NULL, "no private_key_id"},
+	    {"private_key", NULL, "no private_key"},
 	    {"private_key", "null", "no private_key"},
 	    {"private_key", "\"secret-canary\"", "no PEM"},
 	    {"private_key", "\"-----BEGIN RSA PRIVATE KEY-----\\ncanary\"", "openssl pkcs8"},
@@ -135,7 +139,7 @@ what_is_no_service_account(void **state)
 	    {"token_uri", "\"https://oauth2.googleapis.com/token/\"", "never be followed"},
 	    {"token_uri", "{}", "token_uri is no text"},
 	    {"universe_domain", "\"evil.example\"", "only googleapis.com"},
-	    {"client_id", "\"1\", \"type\": \"service_account\"", "no JSON"}, // twice
+	    {"client_id", "\"1\", \"type\": \"service_account\"", "a name twice"},
 	};
 	struct import_account a;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
