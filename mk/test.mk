@@ -4,9 +4,9 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 FUZZ_SRC := $(call src,tests/fuzz/fuzz_*.c)
 REPLAY   := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 
-# The first line of a test says which folders it links: "// links: vaultd auditd".
+# The first line of a test says which folders, or single files, it links: "// links: vaultd ctl/spec".
 # Files that hold a main() stay out.
-linked = $(call obj,$(filter-out %main.c,$(foreach d,$(shell sed -n '1s,^// links:,,p' $(1)),$(wildcard $(d)/*.c))))
+linked = $(call obj,$(filter-out %main.c,$(foreach d,$(shell sed -n '1s,^// links:,,p' $(1)),$(wildcard $(d)/*.c $(d).c))))
 
 .SECONDEXPANSION:
 $(BUILD)/tests/%: tests/unit/%.c $$(call linked,tests/unit/$$*.c) $(BASE_LIBS)
