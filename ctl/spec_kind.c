@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/kind.h"
+#include "proto/grammar.h"
+#include "proto/kind_setting.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -71,146 +72,6 @@ choose(const struct spec_credential *s, uint64_t provider, char error[SPEC_ERROR
 	return NULL;
 }
 
-// --- grammars ------------------------------------------------------------------------
-
-// "us-east-1": letters in groups, a number at the end. It becomes part of a host name, so
-// nothing else may pass.
-static bool
-aws_region(const char *s)
-{
-	size_t len = strlen(s), letters = strcspn(s, "-");
-	if (len > 25 || letters != 2 || s[len - 1] < '0' || s[len - 1] > '9')
-		return false;
-	return only(s, LOWER DIGITS "-") && strstr(s, "--") == NULL &&
-	       strchr(s, '-') != strrchr(s, '-');
-}
-
-// global, us, eu, or "europe-west1".
-static bool
-google_location(const char *s)
-{
-	size_t word = strspn(s, LOWER);
-	if (strcmp(s, "global") == 0 || strcmp(s, "us") == 0 || strcmp(s, "eu") == 0)
-		return true;
-	if (word == 0 || s[word] != '-' || strlen(s) > 32)
-		return false;
-	const char *rest = s + word + 1;
-	size_t second = strspn(rest, LOWER), digits = strlen(rest) - second;
-	return second != 0 && digits >= 1 && digits <= 2 && only(rest + second, DIGITS);
-}
-
-static bool
-whole_number(const char *s, unsigned long long low, unsigned long long high)
-{
-	char *end;
-	unsigned long long v = strtoull(s, &end, 10);
-	return *s >= '0' && *s <= '9' && *end == '\0' && v >= low && v <= high;
-}
-
-static bool
-role_arn(const char *s)
-{
-	size_t n = strlen(s);
-	return strncmp(s, "arn:aws", 7) == 0 && strstr(s, ":iam::") != NULL &&
-	       strstr(s, ":role/") != NULL && n >= 20 && n <= 2048 &&
-	       only(s, LOWER UPPER DIGITS ":/_+=,.@-");
-}
-
-// scoped_principal:<team>/<user|service_account>:<id>
-static bool
-subject(const char *s)
-{
-	static const char head[] = "scoped_principal:";
-	static const char *const actors[] = {"/user:", "/service_account:"};
-	if (strncmp(s, head, strlen(head)) != 0 || strlen(s) > 255)
-		return false;
-	const char *team = s + strlen(head), *slash = strchr(team, '/');
-	if (slash == NULL || slash == team ||
-	    strspn(team, LOWER UPPER DIGITS "._-") != (size_t)(slash - team))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(actors); i++)
-		if (strncmp(slash, actors[i], strlen(actors[i])) == 0) {
-			const char *id = slash + strlen(actors[i]);
-			return *id != '\0' && only(id, LOWER UPPER DIGITS "._@+-");
-		}
-	return false;
-}
-
-static bool
-api_version(const char *s)
-{
-	size_t n = strlen(s);
-	if (n != 10 && (n != 18 || strcmp(s + 10, "-preview") != 0))
-		return false;
-	for (size_t i = 0; i < 10; i++)
-		if ((i == 4 || i == 7) ? s[i] != '-' : (s[i] < '0' || s[i] > '9'))
-			return false;
-	return true;
-}
-
-static bool
-setting_valid(unsigned id, const char *v, uint64_t provider)
-{
-	static const char *const modes[] = {"auto", "global", "geo", "none"};
-	size_t n = strlen(v);
-	switch (id) {
-	case SETTING_PROJECT:
-		return n >= 4 && n <= 64 && only(v, LOWER DIGITS "-.:") && v[0] != '-';
-	case SETTING_API_VERSION:
-		return api_version(v);
-	case SETTING_CLIENT_EMAIL:
-		return n <= 254 && strchr(v, '@') != NULL && only(v, LOWER UPPER DIGITS "@._+-");
-	case SETTING_PRIVATE_KEY_ID:
-		return n <= 128 && only(v, LOWER UPPER DIGITS "_-");
-	case SETTING_ROLE_ARN:
-		return role_arn(v);
-	case SETTING_EXTERNAL_ID:
-		return n >= 2 && n <= 1224 && only(v, LOWER UPPER DIGITS "_+=,.@:/-");
-	case SETTING_SESSION_NAME:
-		return n >= 2 && n <= 64 && only(v, LOWER UPPER DIGITS "_+=,.@-");
-	case SETTING_SUBJECT:
-		return subject(v);
-	case SETTING_AUDIENCE:
-		return n <= 255 && only(v, LOWER UPPER DIGITS "._:/-");
-	case SETTING_DURATION:
-		return whole_number(v, 900, 129600);
-	case SETTING_EXPIRES:
-		return whole_number(v, 1, 253402300799ULL);
-	case SETTING_PROFILE:
-		for (size_t i = 0; i < ARRAY_LEN(modes); i++)
-			if (strcmp(v, modes[i]) == 0)
-				return provider == PROVIDER_BEDROCK || i >= 2;
-		return provider == PROVIDER_BEDROCK && n >= 2 && n <= 8 && only(v, LOWER "-");
-	case SETTING_STS_REGION:
-		return aws_region(v);
-	default:
-		return false;
-	}
-}
-
-static const char *
-example_of(unsigned id)
-{
-	static const char *const examples[] = {
-	    [SETTING_PROJECT] = "a project id, such as my-project-123",
-	    [SETTING_API_VERSION] = "a date such as 2024-10-21, or 2025-04-01-preview",
-	    [SETTING_CLIENT_EMAIL] = "the client_email of the service account",
-	    [SETTING_PRIVATE_KEY_ID] = "the private_key_id of the service account",
-	    [SETTING_ROLE_ARN] = "arn:aws:iam::123456789012:role/NAME",
-	    [SETTING_EXTERNAL_ID] = "the ExternalId that the role's trust policy asks for",
-	    [SETTING_SESSION_NAME] = "2 to 64 letters, digits and _ + = , . @ -",
-	    [SETTING_SUBJECT] = "scoped_principal:TEAM/user:ID or "
-				"scoped_principal:TEAM/service_account:ID",
-	    [SETTING_AUDIENCE] = "what the identity provider in IAM lists, such as "
-				 "sts.amazonaws.com",
-	    [SETTING_DURATION] = "seconds, 900 to 129600",
-	    [SETTING_EXPIRES] = "a time such as 2026-12-31T00:00:00Z",
-	    [SETTING_PROFILE] = "auto, global, geo, none, or a prefix such as eu",
-	    [SETTING_STS_REGION] = "a region, such as us-east-1",
-	};
-	return id < ARRAY_LEN(examples) ? examples[id] : NULL;
-}
-
 // --- parts ---------------------------------------------------------------------------
 
 static int
@@ -219,14 +80,18 @@ set_region(
 {
 	if (put->provider != PROVIDER_BEDROCK && put->provider != PROVIDER_VERTEX)
 		return given(s->region) ? fault(error, "region belongs to bedrock and vertex") : 0;
+	bool vertex = put->provider == PROVIDER_VERTEX;
+	const char *want =
+	    vertex ? "such as us-central1, or us, eu or global" : "such as us-east-1";
 	// A short-term Bedrock key says its region itself; the vault reads it.
-	bool may_know = put->auth == AUTH_BEARER && !given(s->region);
-	if (put->provider == PROVIDER_BEDROCK && !may_know &&
-	    (!given(s->region) || !aws_region(s->region)))
-		return fault(error, "provider bedrock needs a region, such as us-east-1");
-	if (put->provider == PROVIDER_VERTEX && (!given(s->region) || !google_location(s->region)))
-		return fault(error,
-		    "provider vertex needs a region, such as us-central1, or us, eu or global");
+	if (!given(s->region) && put->auth != AUTH_BEARER)
+		return fault(error, "provider %s needs a region, %s", s->provider, want);
+	if (!given(s->region))
+		return 0;
+	struct view region = view_of(s->region);
+	if (vertex ? !grammar_location_valid(region) : !grammar_region_valid(region))
+		return fault(error, "region \"%s\": write one of %s's, %s", s->region,
+		    vertex ? "Google Cloud" : "AWS", want);
 	put->region = view_of(s->region);
 	return 0;
 }
@@ -255,6 +120,12 @@ set_access_key(const struct spec_credential *s, const struct kind *k,
 	return 0;
 }
 
+static const char *
+wanted(const struct kind *k, unsigned id, const char *v)
+{
+	return kind_setting_wanted(k->provider, k->auth, id, view_of(v));
+}
+
 static int
 set_settings(const struct spec_credential *s, const struct kind *k, struct msg_credential_put *put,
     char error[SPEC_ERROR_MAX])
@@ -264,15 +135,15 @@ set_settings(const struct spec_credential *s, const struct kind *k, struct msg_c
 		if (!given(v)) {
 			if ((k->needs & 1U << id) != 0)
 				return fault(error, "%s needs %s: %s", ids_auth(k->auth),
-				    ids_setting(id), example_of(id));
+				    ids_setting(id), wanted(k, id, ""));
 			continue;
 		}
 		if (((k->needs | k->allows) & 1U << id) == 0)
 			return fault(error, "%s does not go with provider %s and auth %s",
 			    ids_setting(id), s->provider, ids_auth(k->auth));
-		if (!setting_valid(id, v, put->provider))
+		if (wanted(k, id, v) != NULL)
 			return fault(
-			    error, "%s \"%s\": write %s", ids_setting(id), v, example_of(id));
+			    error, "%s \"%s\": write %s", ids_setting(id), v, wanted(k, id, v));
 		put->setting[put->setting_count++] =
 		    (struct msg_named){.id = id, .value = view_of(v)};
 	}

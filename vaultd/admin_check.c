@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define SHOWN(v) (int)MIN((v).len, 80U), (v).p
 

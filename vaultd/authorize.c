@@ -7,7 +7,7 @@
 #include "vaultd/audit_link.h"
 #include "vaultd/audit_note.h"
 #include "vaultd/exchange_token.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 static uint64_t
 now_s(void)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/secmem.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define PLAIN_MAX   8192U
 #define START	    "bedrock.amazonaws.com/?"

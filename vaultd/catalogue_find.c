@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "vaultd/catalogue.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 bool
 catalogue_known_op(uint64_t operation)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define TEMPLATE_SAMPLE "us-east-1" // stands for a region while a host is judged
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 #include "vaultd/text.h"
 
 // Format 1 ends before settings and deployments; it is read, never written.

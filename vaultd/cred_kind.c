@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define HTTPS_PORT 443U
 #define SHOWN(v)   (int)MIN((v).len, 80U), (v).p
@@ -37,10 +37,6 @@ check_vertex_region(const struct msg_credential_put *put, struct admin_error *e)
 		return admin_check_fail(e, "bad_region",
 		    "A vertex credential needs its location: --region us-central1 (or another "
 		    "region), us, eu or global.");
-	if (profile.len != 0 && !view_eq_str(profile, "geo") && !view_eq_str(profile, "none"))
-		return admin_check_fail(e, "bad_setting",
-		    "The profile of a vertex credential is geo (never the global endpoint) or "
-		    "none (one region only).");
 	if (profile.len != 0 &&
 	    (view_eq_str(put->region, "global") || (wide && view_eq_str(profile, "none"))))
 		return admin_check_fail(e, "bad_region",

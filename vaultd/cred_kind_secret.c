@@ -5,7 +5,7 @@
 
 #include "vaultd/bedrock_key.h"
 #include "vaultd/cred_kind.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define SECRET_MIN 8U
 

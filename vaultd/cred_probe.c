@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 // --- bodies ------------------------------------------------------------------------
 

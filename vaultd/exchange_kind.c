@@ -3,7 +3,7 @@
 #include "vaultd/exchange_kind.h"
 
 #include "vaultd/google.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 #include "vaultd/head.h"
 #include "vaultd/issuer.h"
 #include "vaultd/sts.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "vaultd/cred_kind.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define CRLF	   "\r\n"
 #define PAD_NAME   "x-pad: "

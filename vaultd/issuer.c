@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 #include "vaultd/jwt.h"
 #include "vaultd/rsa.h"
 

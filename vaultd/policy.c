@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proto/errclass.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define SHOWN(v) (int)MIN((v).len, 128U), (v).p
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 // --- what was asked --------------------------------------------------------------------
 

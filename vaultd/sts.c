@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #define VERSION	     "2011-06-15"
 #define CRLF	     "\r\n"

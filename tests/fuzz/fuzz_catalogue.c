@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "vaultd/catalogue.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 #include "vaultd/policy_resolve.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

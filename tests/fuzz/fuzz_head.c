@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "tests/unit/catalogue_fixture.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 #include "vaultd/head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

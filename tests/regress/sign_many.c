@@ -9,7 +9,7 @@
 
 #include "catalogue_builtin.h"
 #include "vaultd/catalogue.h"
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 #include "vaultd/head.h"
 #include "vaultd/sts.h"
 

@@ -9,7 +9,7 @@
 // cmocka needs the first three.
 #include <cmocka.h>
 
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 struct sample {
 	const char *text;

@@ -154,7 +154,7 @@ on_regions_and_hosts(void **state)
 			struct msg_credential_put m, n;
 			struct cred_kind_room room;
 			struct spec_credential s = base(k);
-			assert_int_equal(spec_credential(&s, &n, told), 0);
+			assert_int_equal(spec_credential(&s, &m, told), 0);
 			n = m;
 			n.region = view_of(regions[r]);
 			n.host = k->provider == PROVIDER_AZURE ||

@@ -136,9 +136,9 @@ settings_have_grammars(void **state)
 	} table[] = {
 	    {"azure", NULL, SETTING_API_VERSION, "2024-10-21", "2024-10-2x"},
 	    {"azure", NULL, SETTING_API_VERSION, "2025-04-01-preview", "2025-04-01-prevue"},
-	    {"vertex", NULL, SETTING_PROJECT, "corp.example:proj", "My Project"},
+	    {"vertex", NULL, SETTING_PROJECT, "corp.example:proj-1", "My Project"},
 	    {"vertex", NULL, SETTING_CLIENT_EMAIL, "a@b.iam.gserviceaccount.com", "nobody"},
-	    {"vertex", NULL, SETTING_PRIVATE_KEY_ID, "abc_DEF-1", "a b"},
+	    {"vertex", NULL, SETTING_PRIVATE_KEY_ID, "abcDEF0123", "a b"},
 	    {"vertex", NULL, SETTING_PROFILE, "geo", "us"},
 	    {"bedrock", "sts-assume-role", SETTING_ROLE_ARN, ROLE,
 		"arn:aws:iam::1:user/x-long-enough"},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Grammars, by hand: no pattern language decides about a request head. Pure.
-#include "vaultd/grammar.h"
+#include "proto/grammar.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 // regions, hosts, models, header and parameter values, and the settings of
 // credentials. Whatever passes here can be put between spaces, slashes and line ends
 // without changing what surrounds it. Pure.
-#ifndef VAULTD_GRAMMAR_H
-#define VAULTD_GRAMMAR_H
+#ifndef PROTO_GRAMMAR_H
+#define PROTO_GRAMMAR_H
 
 #include "proto/msg.h"
 
