@@ -26,7 +26,7 @@
 #define ARG_LEN		 (CLI_PATH_MAX + 32U)
 
 static struct {
-	bool demo;
+	bool demo, no_test;
 	const char *listen, *tls_listen, *workers;
 	const char *provider, *host, *region, *access_key_id, *ca, *account_file, *aws_json;
 	const char *setting[SETTING_LAST + 1];
@@ -54,6 +54,7 @@ static const struct cli_option options[] = {
 	&o.deployments},
     {"api-version", "DATE", "azure: the dated API; none given: v1", NULL,
 	&o.setting[SETTING_API_VERSION], NULL},
+    {"no-test", NULL, "do not try that key with one cheap request", &o.no_test, NULL, NULL},
     {"listen", "ADDR:PORT", "where applications connect (127.0.0.1:8080)", NULL, &o.listen, NULL},
     {"tls-listen", "ADDR:PORT", "the same with TLS (bedrock: on a free port)", NULL, &o.tls_listen,
 	NULL},
@@ -236,7 +237,7 @@ run(struct up_stack *s, const struct up_listen *listen, bool demo, bool fresh_ca
 	if (up_run_start(r, READY_TIMEOUT_MS) == 0 &&
 	    up_seed(s, &urls, demo, fresh_ca, real) == 0) {
 		say_ready(s, url, since_ns, demo, real);
-		if (real->spec.provider != NULL)
+		if (real->spec.provider != NULL && !o.no_test)
 			up_seed_try(s, real);
 		up_run_supervise(r);
 		code = CLI_OK;

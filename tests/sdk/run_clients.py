@@ -61,6 +61,8 @@ class Up(ProviderStack):
             if self.proc.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("up is not ready\n" + self.logs())
             time.sleep(0.05)
+        time.sleep(0.2 if "--no-test" in options else 1)
+        self.tried = "does not work (server)" in self.said() and "fix: " in self.said()
         self._connect_to()
         return self
 
@@ -111,7 +113,10 @@ def main():
             provider, options, text, clients = all_kinds[n]
             what = " ".join([provider] + [x for x in options if x.startswith("--")])
             with case(what + ": up"):
-                s.up(["--provider", provider, *options], text)
+                # Before it is led to the simulators, `up` cannot reach the provider, and says so where it is asked to.
+                quiet = [] if provider == "openai" else ["--no-test"]
+                s.up(["--provider", provider, *options, *quiet], text)
+                assert s.tried == (provider == "openai"), s.said()
             for name, model in clients:
                 with case("%s: client %s with the variables alone" % (what, name)):
                     s.run(name, model)
