@@ -120,7 +120,7 @@ class Bench:
         for item in json.loads(self.ctl("credential", "list", "--json")):
             self.ctl("credential", "remove", item["name"])
         for name, (secret, *more) in KEYS.items():
-            self.ctl("credential", "add", name, "--provider", name, "--host", "localhost:%d" % self.up.port, "--ca", self.certs.ca, *more,
+            self.ctl("credential", "add", name, "--no-test", "--provider", name, "--host", "localhost:%d" % self.up.port, "--ca", self.certs.ca, *more,
                      input=secret + "\n\n")
         peers = [] if args.no_peers else [litellm(base, self.up.port, self.certs, args.deps), portkey(base, self.up.port, self.certs, args.deps)]
         self.peers = {p.name: p for p in peers if p and p.up}
