@@ -134,8 +134,8 @@ every_field_comes_back(void **state)
 	assert_int_equal(catalog_text_add(&t, MSG_CATALOGUE_MODEL, &model, error), 0);
 	assert_int_equal(catalog_text_add(&t, MSG_CATALOGUE_PROFILE, &one, error), 0);
 	assert_int_equal(catalog_text_add(&t, MSG_CATALOGUE_PROFILE, &two, error), 0);
-	assert_int_equal(catalog_text_add(&t, MSG_CATALOGUE_PROFILE, &three, error), 0);
 	assert_int_equal(catalog_text_add(&t, MSG_CATALOGUE_PROFILE, &four, error), 0);
+	assert_int_equal(catalog_text_add(&t, MSG_CATALOGUE_PROFILE, &three, error), 0);
 	there_and_back(&t, &back);
 	assert_same(&t, &back);
 	catalog_text_free(&t);
