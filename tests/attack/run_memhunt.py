@@ -20,7 +20,7 @@ import memscan  # noqa: E402
 import stack  # noqa: E402
 import tap  # noqa: E402
 from arena import Arena  # noqa: E402
-from sp_proto import NUM  # noqa: E402
+from sp_proto import NUM, message  # noqa: E402
 from tap import case  # noqa: E402
 from upstream import ok_chat, plain_answer  # noqa: E402
 
@@ -149,31 +149,45 @@ def report(scanner, pids, roles, text):
         text, n, read / 1e6, blind / 1e6), detail)
 
 
-def command_holds_nothing(scanner, keys):
-    """The command, stopped in the middle of `credential add` by a vault that does not answer."""
+def forms():
+    """What is typed or sent to `credential add`, with the part of it that is secret."""
+    pem = "".join(memscan.canary("MIIB") for _ in range(5))
+    account = {"type": "service_account", "project_id": "my-project-1", "private_key_id": "0123456789abcdef",
+               "client_email": "gw@my-project-1.iam.gserviceaccount.com",
+               "private_key": "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n" % pem}
+    secret, token, key = memscan.canary("wJalr"), memscan.canary("IQoJb3JpZ2lu"), memscan.canary("sk-proj-")
+    aws = {"Credentials": {"AccessKeyId": "ASIAIOSFODNN7EXAMPLE", "SecretAccessKey": secret, "SessionToken": token}}
+    return (("a key on a line", ["--provider", "openai"], key + "\n", [key]),
+            ("AWS JSON", ["--aws-json", "-", "--region", "us-east-1"], json.dumps(aws), [secret, token]),
+            ("a service account's file", ["--provider", "vertex", "--region", "us-central1"], json.dumps(account), [pem]))
+
+
+def command_holds_nothing(args, text, secrets):
+    """The command, stopped in the middle of `credential add` by a vault that does not answer the key."""
     with tempfile.TemporaryDirectory() as d:
         os.mkdir(os.path.join(d, "run"))
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
             s.bind(os.path.join(d, "run", "admin.sock"))
             s.listen(1)
-            p = subprocess.Popen([os.path.join(stack.build_dir(), "sallyport"), "credential", "add", "c", "--provider", "openai",
-                                  "--dir", d], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            p.stdin.write(keys[0].encode() + b"\n")
+            p = subprocess.Popen([os.path.join(stack.build_dir(), "sallyport"), "credential", "add", "c", *args, "--dir", d],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            p.stdin.write(text.encode())
             p.stdin.close()
             s.settimeout(5)
             c, _ = s.accept()
             c.settimeout(5)
+            c.sendall(message("DONE", 1, version=0))    # it asks first which names are taken: none
             got = b""
-            while keys[0].encode() not in got:
+            while not all(x.encode() in got for x in secrets):
                 d2 = c.recv(65536)
                 assert d2, "the command hung up: %r" % p.stderr.read()[-300:]
                 got += d2
             time.sleep(0.1)
-            hits, read, blind = scanner.process(p.pid)
+            hits, read, blind = memscan.Scanner(secrets).process(p.pid)
             p.kill()
             p.wait()
             c.close()
-            assert not hits, [(h[0], h[1]) for h in hits[:4]]
+            assert read > 100000 and not hits, (read, [(h[0], h[1]) for h in hits[:4]])
 
 
 def cores(a, scanner):
@@ -258,8 +272,9 @@ def main():
             out = b"".join(a.ctl(*c, check=False).stdout for c in (("credential", "list"), ("status",), ("vkey", "list"),
                                                                     ("audit", "tail", "--json")))
             assert out and not scanner.hits(out)
-        with case("0 hits in the command's own memory while it sends a new key"):
-            command_holds_nothing(scanner, keys)
+        for what, args, text, secrets in forms():
+            with case("0 hits in the command's own memory while it sends %s" % what):
+                command_holds_nothing(args, text, secrets)
         cores(a, scanner)
         # the demo's own gateway must not have taken anything along either
         report(scanner, a.pids(), ("worker", "master", "auditd", "core", "zygote", "sealer"),
