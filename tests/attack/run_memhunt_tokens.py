@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions of AWS STS through the whole stack: the simulated STS and Bedrock check every signature; neither the stored
-key nor a temporary one is in any process's memory, nor in files and logs."""
+"""Temporary secrets through the whole stack: the simulated STS and Bedrock check every signature and token; neither a stored
+key nor a temporary one (sessions of users and roles, tokens of our issuer), nor a private number of the issuer's RSA key,
+is in any process's memory, nor in files and logs."""
 
+import glob
 import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -75,6 +80,94 @@ def scan(s, scanner, roles):
             n, read = n + 1, read + r
             bad += [(role, pid, h[1]) for h in hits]
     return bad, n, read
+
+
+# --- the issuer's key ----------------------------------------------------------------------------------------------------
+
+ISSUER = "https://id.example.com"
+
+
+def issuer_keys(s):
+    """DER of the private keys, by a program that has the store and the key to it, as the vault had at its start."""
+    folder = tempfile.mkdtemp()
+    try:
+        build = s.build
+        objects = [f for f in glob.glob(build + "/vaultd/*.o") if not os.path.basename(f).startswith(("sealer_", "zygote_", "main"))
+                   and os.path.basename(f) != "issuer.o"]
+        subprocess.run(["cc", "-std=c17", "-O1", "-D_GNU_SOURCE", "-I" + stack.ROOT, "-I" + build + "/gen",
+                        stack.ROOT + "/tests/attack/issuer_key.c", *objects, build + "/libproto.a", build + "/libcommon.a", "-llmdb",
+                        "-lcrypto", "-lsodium", "-lmsgpackc", "-lseccomp", "-levent", "-lsystemd", "-o", folder + "/issuer_key"],
+                       check=True)
+        os.mkdir(folder + "/vault", 0o700)
+        shutil.copy(os.path.join(s.dir, "vault", "store.mdb"), folder + "/vault/store.mdb")
+        r = subprocess.run([folder + "/issuer_key", folder + "/vault", os.path.join(s.dir, "vault.key")], check=True,
+                           stdout=subprocess.PIPE)
+        return [bytes.fromhex(x) for x in r.stdout.decode().split()]
+    finally:
+        shutil.rmtree(folder)
+
+
+def private_pieces(keys, tokens):
+    from cryptography.hazmat.primitives import serialization
+    pieces = memscan.Pieces()
+    for i, der in enumerate(keys):
+        k = serialization.load_der_private_key(der, None).private_numbers()
+        for name in ("d", "p", "q", "dmp1", "dmq1", "iqmp"):
+            pieces.add_number("%s of key %d" % (name, i), getattr(k, name))
+    for t in tokens:    # head and claims are no secret by themselves
+        pieces.add("token", t.rsplit(".", 1)[1], 24, 100)
+    return pieces
+
+
+def roles(s):
+    """Credentials of both kinds of roles, and what they may use."""
+    w = s.sim.world
+    key = w.add_aws()
+
+    def settings(**values):
+        ids = {k: NUM["SETTING_" + k.upper()] for k in values}
+        return [dict(id=ids[k], value=values[k]) for k in sorted(values, key=ids.get)]
+    r = s.admin("ISSUER_SET", url=ISSUER, rotate=False)
+    assert r[-1][0] == "DONE", r
+    w.issuer = (ISSUER, stack.request(s.port, "GET", "/.well-known/jwks.json", None, {}).json())
+    role = settings(role_arn=w.role, external_id=w.external_id)
+    web = settings(role_arn=w.role, subject="scoped_principal:team/user:1")
+    out = [put(s, "role", key, auth=NUM["AUTH_STS_ASSUME_ROLE"], setting=role)]
+    for i in range(4):
+        out.append(put(s, "web-%d" % i, key, auth=NUM["AUTH_STS_WEB_IDENTITY"], setting=web, access_key_id="", secret=""))
+    return out
+
+
+def hunt_roles(s):
+    w = s.sim.world
+    vkeys = roles(s)
+    all_roles = ("worker", "master", "up", "auditd", "core", "zygote", "sealer")
+    keys = issuer_keys(s)
+    with case("roles and web identities serve; their secrets are known to this hunt"):
+        assert len(keys) == 1
+        pieces, bad = private_pieces(keys, []), []
+        t = threading.Thread(target=lambda: [s.post(PATH, BODY, key=k) for k in vkeys for _ in range(3)])
+        t.start()
+        while t.is_alive():
+            bad += scan(s, pieces, ("worker", "master", "auditd", "core", "zygote"))[0]
+        t.join()
+        assert all(s.post(PATH, BODY, key=k).status == 200 for k in vkeys)
+        assert len(w.identities) == 4, len(w.identities)
+    with case("0 hits of the issuer's private numbers while it signs, and in a new key's making"):
+        assert s.admin("ISSUER_SET", url="", rotate=True)[-1][0] == "DONE"
+        keys = issuer_keys(s)
+        assert len(keys) == 2
+        pieces = private_pieces(keys, [t for t, _ in w.identities])
+        bad += scan(s, pieces, all_roles)[0]
+        assert not bad, bad[:6]
+    with case("0 hits of %d tokens and of the sessions that they bought" % len(w.identities)):
+        bad, n, read = scan(s, memscan.Scanner(secrets_of(w)), all_roles)
+        assert not bad and n > 5 and read > 1000000, (bad[:6], n, read)
+    with case("0 hits in files and logs; the hunt finds what it knows"):
+        bad, n = pieces.tree(s.dir)
+        assert not bad and n > 0, bad[:4]
+        k = keys[0]
+        assert pieces.hits(k) and pieces.hits(k[::-1]) and pieces.hits(w.identities[0][0].encode())
 
 
 def main():
@@ -158,6 +251,7 @@ def main():
                 t.join()
                 bad += scan(s, memscan.Scanner(secrets_of(w)), roles)[0]
                 assert not bad, bad[:6]
+            hunt_roles(s)
             with case("0 hits in files and logs"):
                 bad, n = memscan.Scanner(secrets_of(w)).tree(s.dir)
                 assert not bad and n > 0, bad[:4]

@@ -55,42 +55,8 @@ def _extent(data, at, text, pos):
     return left + right
 
 
-class Scanner:
-    # Encoded length of a 16-byte piece; in base64 the outermost characters belong to the neighbours as well.
-    ENOUGH = {"raw": 16, "hex": 32, "percent": 48, "base64": 19}
-
-    def __init__(self, keys):
-        self.texts = {"raw": [], "hex": [], "percent": [], "base64": []}
-        for k in keys:
-            raw = secret_part(k).encode()
-            self.texts["raw"].append(raw)
-            self.texts["hex"].append(raw.hex().encode())
-            self.texts["percent"].append(b"".join(b"%%%02x" % c for c in raw))
-            self.texts["base64"] += [base64.b64encode(b"\x00" * pad + raw).rstrip(b"=") for pad in range(3)]
-
-    def hits(self, data):
-        """[(form, offset)] of pieces of canaries, 16 bytes or more, in data."""
-        out = []
-        for form, needle in FORMS:
-            at = data.find(needle)
-            while at >= 0:
-                if self._real(form, data, at, needle):
-                    out.append((form, at))
-                at = data.find(needle, at + 1)
-        return out
-
-    def _real(self, form, data, at, needle):
-        base = max(0, at - 200)
-        near = data[base:at + 300]
-        if form in ("hex", "percent"):
-            near, needle = near.lower(), needle.lower()
-        for text in self.texts[form]:
-            pos = text.find(needle)
-            while pos >= 0:
-                if _extent(near, at - base, text, pos) >= self.ENOUGH[form]:
-                    return True
-                pos = text.find(needle, pos + 1)
-        return False
+class Reader:
+    """Reads what is to be scanned; hits(data) is the other classes' part."""
 
     def process(self, pid):
         """Hits in all readable memory of a process: [(map line, form, address)]; and how much was read and unreadable."""
@@ -142,3 +108,74 @@ class Scanner:
                 n += len(data)
                 out += [(p, form) for form, _ in self.hits(data)]
         return out, n
+
+
+class Pieces(Reader):
+    """For hits() only: fixed pieces of secrets that cannot be canaries. A copy of a secret, or a large part of one, holds
+    one of them; `every` bytes lie between their beginnings."""
+
+    def __init__(self):
+        self.needles = []
+
+    def add(self, name, data, length=20, every=64):
+        if isinstance(data, str):
+            data = data.encode()
+        assert len(data) >= length, name
+        for at in range(0, len(data) - length + 1, every):
+            self.needles.append((name, data[at:at + length]))
+        self.needles.append((name, data[-length:]))
+
+    def add_number(self, name, n):
+        """A number of a private key, as big-endian and little-endian bytes, in hexadecimal and in base64 of any alignment."""
+        raw = n.to_bytes((n.bit_length() + 7) // 8, "big")
+        self.add(name, raw)
+        self.add(name + ", reversed", raw[::-1])
+        self.add(name + ", hex", raw.hex())
+        for pad in range(3):
+            self.add(name + ", base64", base64.b64encode(raw[pad:])[:-4])
+
+    def hits(self, data):
+        out = []
+        for name, needle in self.needles:
+            at = data.find(needle)
+            if at >= 0:
+                out.append((name, at))
+        return out
+
+
+class Scanner(Reader):
+    # Encoded length of a 16-byte piece; in base64 the outermost characters belong to the neighbours as well.
+    ENOUGH = {"raw": 16, "hex": 32, "percent": 48, "base64": 19}
+
+    def __init__(self, keys):
+        self.texts = {"raw": [], "hex": [], "percent": [], "base64": []}
+        for k in keys:
+            raw = secret_part(k).encode()
+            self.texts["raw"].append(raw)
+            self.texts["hex"].append(raw.hex().encode())
+            self.texts["percent"].append(b"".join(b"%%%02x" % c for c in raw))
+            self.texts["base64"] += [base64.b64encode(b"\x00" * pad + raw).rstrip(b"=") for pad in range(3)]
+
+    def hits(self, data):
+        """[(form, offset)] of pieces of canaries, 16 bytes or more, in data."""
+        out = []
+        for form, needle in FORMS:
+            at = data.find(needle)
+            while at >= 0:
+                if self._real(form, data, at, needle):
+                    out.append((form, at))
+                at = data.find(needle, at + 1)
+        return out
+
+    def _real(self, form, data, at, needle):
+        base = max(0, at - 200)
+        near = data[base:at + 300]
+        if form in ("hex", "percent"):
+            near, needle = near.lower(), needle.lower()
+        for text in self.texts[form]:
+            pos = text.find(needle)
+            while pos >= 0:
+                if _extent(near, at - base, text, pos) >= self.ENOUGH[form]:
+                    return True
+                pos = text.find(needle, pos + 1)
+        return False

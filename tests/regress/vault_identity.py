@@ -285,6 +285,25 @@ def rules(s):
                 assert s.post(PATH, BODY, key=k).status == 200
 
 
+def refusals(s):
+    """Each refusal reaches the client with AWS's code; what may pass is tried again later, by itself."""
+    w, keys = s.sim.world, {}
+    for code in ("RegionDisabledException", "InvalidClientTokenId", "IDPRejectedClaim", "IDPCommunicationError",
+                 "PackedPolicyTooLarge", "Throttling", "ValidationError"):
+        with case("STS says %s: 502 with that word, recorded, and not asked again at once" % code):
+            k = keys[code] = identity(s, "says-" + code.lower())
+            n = len(w.asked(STS))
+            w.order(STS, "sts:" + code)
+            a = s.post(PATH, BODY, key=k)
+            assert a.status == 502 and code.encode() in a.body, a
+            assert s.post(PATH, BODY, key=k).status == 502 and len(w.asked(STS)) == n + 1
+            assert s.wait_audit(lambda r: r.get("event") == "token.failed" and code in json.dumps(r))
+    with case("... but after the back-off"):
+        time.sleep(2.1)
+        got = [s.post(PATH, BODY, key=k).status for k in keys.values()]
+        assert got == [200] * len(keys), got
+
+
 # --- rotation, restart -----------------------------------------------------------------------------------------------------
 
 def rotation(s):
@@ -320,6 +339,25 @@ def rotation(s):
         assert not any('"%s"' % x in text for x in ("d", "p", "q", "dp", "dq", "qi")), text[:200]
 
 
+def refreshed_once(s, vkeys, since):
+    """A session older than half a minute: Bedrock calls it expired."""
+    w = s.sim.world
+    time.sleep(max(0.0, since + 32 - time.monotonic()))
+    for kind, k in vkeys.items():
+        with case("%s: a session that Bedrock calls expired is fetched anew once; then it is an error" % kind):
+            n = len(w.asked(STS))
+            w.order(BEDROCK, "expired")
+            a = s.post(PATH, BODY, key=k)
+            assert a.status == 200 and len(w.asked(STS)) == n + 1, (a, len(w.asked(STS)) - n)
+            w.order(BEDROCK, "expired", 2)
+            b = len(w.asked(BEDROCK))
+            a = s.post(PATH, BODY, key=k)
+            assert a.status == 502 and len(w.asked(BEDROCK)) == b + 2, (a, len(w.asked(BEDROCK)) - b)
+            assert len(w.asked(STS)) == n + 1   # one of this moment is not given up again
+            w.orders.clear()
+            assert s.post(PATH, BODY, key=k).status == 200
+
+
 def main():
     with ProviderStack() as s:
         assume_role(s)
@@ -327,7 +365,12 @@ def main():
         web_identity(s)
         independent(s)
         rules(s)
+        refusals(s)
         rotation(s)
+        old = {"AssumeRole": role(s, "old-role"), "web identity": identity(s, "old-identity")}
+        for k in old.values():
+            assert s.post(PATH, BODY, key=k).status == 200
+        refreshed_once(s, old, time.monotonic())
         with case("the audit trail has both exchanges"):
             text = json.dumps(s.audit())
             assert "sts-assume-role" in text and "sts-assume-role-with-web-identity" in text

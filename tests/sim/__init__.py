@@ -148,6 +148,8 @@ KINDS = {"400": (400, ("invalid_request_error", "invalid_request_error", "Valida
 
 def _instead(mode, request):
     """An answer in place of the real one, or None."""
+    if mode.startswith("sts:"):     # one of the errors of STS by its name
+        return aws.sts_error(*aws.STS_ERRORS[mode[4:]])
     if mode in KINDS:
         status, kind, message = KINDS[mode]
         if request.host.startswith("sts."):

@@ -80,6 +80,18 @@ def _iso(t):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
 
 
+# Status, code and text of errors that only an order brings (STS API reference, common errors; IAM User Guide).
+STS_ERRORS = {e[1]: e for e in (
+    (403, "RegionDisabledException", "STS is not activated in this region for account:123456789012."),
+    (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+    (403, "IDPRejectedClaim", "The identity provider (IdP) reported that authentication failed."),
+    (400, "IDPCommunicationError", "Unable to communicate with the identity provider."),
+    (400, "PackedPolicyTooLarge", "Packed policy consumes 120% of allotted space."),
+    (400, "Throttling", "Rate exceeded"),
+    (400, "ValidationError", "1 validation error detected: Value 'x' at 'roleArn' failed to satisfy constraint"),
+)}
+
+
 def sts_error(status, code, message):
     body = ("<ErrorResponse xmlns=\"%s\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>%s</Code>\n    <Message>%s</Message>"
             "\n  </Error>\n  <RequestId>%s</RequestId>\n</ErrorResponse>\n" % (

@@ -238,6 +238,67 @@ answers_are_read(void **state)
 	}
 }
 
+// As the reference shows them; what stands around the credentials does not count.
+static void
+roles_are_read(void **state)
+{
+	(void)state;
+	static const char *const answers[] = {
+	    "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n"
+	    "  <AssumeRoleResult>\n"
+	    "    <SourceIdentity>ci</SourceIdentity>\n"
+	    "    <AssumedRoleUser>\n"
+	    "      <Arn>arn:aws:sts::123456789012:assumed-role/demo/sallyport-x</Arn>\n"
+	    "      <AssumedRoleId>AROAEXAMPLE:sallyport-x</AssumedRoleId>\n"
+	    "    </AssumedRoleUser>\n"
+	    "    <Credentials>\n"
+	    "      <SessionToken>FwoGZXIvYXdzEXAMPLE//token+with=signs==</SessionToken>\n"
+	    "      <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey>\n"
+	    "      <Expiration>2026-11-21T20:00:00Z</Expiration>\n"
+	    "      <AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>\n"
+	    "    </Credentials>\n"
+	    "    <PackedPolicySize>8</PackedPolicySize>\n"
+	    "  </AssumeRoleResult>\n"
+	    "  <ResponseMetadata>\n"
+	    "    <RequestId>c6104cbe-af31-11e0-8154-cbc7ccf896c7</RequestId>\n"
+	    "  </ResponseMetadata>\n"
+	    "</AssumeRoleResponse>\n",
+	    "<AssumeRoleWithWebIdentityResponse "
+	    "xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n"
+	    "  <AssumeRoleWithWebIdentityResult>\n"
+	    "    "
+	    "<SubjectFromWebIdentityToken>scoped_principal:t/user:a&amp;b</"
+	    "SubjectFromWebIdentityToken>\n"
+	    "    <Audience>sts.amazonaws.com</Audience>\n"
+	    "    <AssumedRoleUser>\n"
+	    "      <AccessKeyId>not this one</AccessKeyId>\n"
+	    "      <Arn>arn:aws:sts::123456789012:assumed-role/demo/x</Arn>\n"
+	    "    </AssumedRoleUser>\n"
+	    "    <Credentials>\n"
+	    "      <SessionToken>FwoGZXIvYXdzEXAMPLE//token+with=signs==</SessionToken>\n"
+	    "      <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY</SecretAccessKey>\n"
+	    "      <Expiration>2026-11-21T20:00:00Z</Expiration>\n"
+	    "      <AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId>\n"
+	    "    </Credentials>\n"
+	    "    "
+	    "<Provider>arn:aws:iam::123456789012:oidc-provider/id.example.com/sallyport</"
+	    "Provider>\n"
+	    "  </AssumeRoleWithWebIdentityResult>\n"
+	    "  "
+	    "<ResponseMetadata><RequestId>ad4156e9-bce1-11e2-82e6-6b6efEXAMPLE</RequestId></"
+	    "ResponseMetadata>\n"
+	    "</AssumeRoleWithWebIdentityResponse>\n"};
+	struct msg_exchanged m;
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		assert_int_equal(read_xml(answers[i], &m), 0);
+		assert_true(view_eq_str(m.access_key_id, "ASIAIOSFODNN7EXAMPLE"));
+		assert_true(view_eq_str(m.secret, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKEY"));
+		assert_true(
+		    view_eq_str(m.session_token, "FwoGZXIvYXdzEXAMPLE//token+with=signs=="));
+		assert_int_equal(m.expires_s, 1795291200);
+	}
+}
+
 static void
 whole_answers_only(void **state)
 {
@@ -298,6 +359,7 @@ main(void)
 	    T(the_request_is_that_of_the_vector),
 	    cmocka_unit_test(a_web_identity_is_not_signed),
 	    T(answers_are_read),
+	    T(roles_are_read),
 	    T(whole_answers_only),
 	};
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);
