@@ -125,8 +125,16 @@ for kind in lint regress attack sdk; do
 	*) files=(tests/$kind/run_*.sh tests/$kind/run_*.py) ;;
 	esac
 	for f in "${files[@]}"; do
-		# Files that are not executable are parts of other tests.
-		if [ -x "$f" ]; then run "$kind/$(basename "${f%.*}")" "$f" "$BUILD"; fi
+		name=$kind/$(basename "${f%.*}")
+		# Files that are not executable are parts of other tests, and do not say how to
+		# run them; one that says so was meant to run.
+		if [ -x "$f" ]; then
+			run "$name" "$f" "$BUILD"
+		elif [[ $name =~ $pattern ]] && [ -e "$f" ] && [ "$(head -c 2 "$f")" = '#!' ]; then
+			failed=$((failed + 1))
+			failures+=("$name")
+			echo "FAIL $name: $f is not executable"
+		fi
 	done
 done
 # The units are the same for every build; sanitizers need more than the units give.

@@ -53,6 +53,7 @@ program tests/regress/short.sh "printf '1..3\nok 1 - a\n'"
 program tests/regress/crash.sh "echo 'ok 1 - a'" 'kill -SEGV $$'
 program tests/regress/hang.sh 'sleep 30 &' 'echo $! >"$BUILD/child"' 'sleep 30'
 echo 'not executable' >"$work/tests/regress/part.sh"
+printf '#!/bin/bash\necho fine\n' >"$work/tests/regress/forgotten.sh"
 
 expect "TAP is counted, skipped tests apart" "2 passed, 0 failed" 0 regress/good
 expect "a plain program counts as one" "1 passed, 0 failed" 0 regress/plain
@@ -65,6 +66,7 @@ expect "a hang is a failure" "0 passed, 1 failed" 1 regress/hang
 ! grep -q '^State:[[:space:]]*[RSDTtI]' "/proc/$(cat "$work/b/child")/status" 2>/dev/null
 verdict "what a test leaves running is ended" $?
 expect "a program that was not built is a failure" "0 passed, 1 failed" 1 unit/test_missing
+expect "a test that is not executable is a failure" "0 passed, 1 failed" 1 regress/forgotten
 expect "nothing to run is not a success" "0 passed, 0 failed" 1 no-such-test
 echo "1..$n"
 exit $bad
