@@ -2,9 +2,14 @@
 // The official OpenAI Node SDK, asked for models of every provider.
 "use strict";
 const assert = require("node:assert");
-const OpenAI = require(process.env.SDK_MODULE || "openai").OpenAI;
+const { OpenAI, AzureOpenAI } = require(process.env.SDK_MODULE || "openai");
 const { test, raises, cut, drain, done } = require("./tap.cjs");
 const { PNG, CITY, SAW, wrong, order, aborted, targets } = require("./matrix.cjs");
+
+function make(t, apiKey) {
+  const common = { apiKey, maxRetries: 0, timeout: 15000 };
+  return t.azure ? new AzureOpenAI({ ...common, endpoint: t.base, apiVersion: "2025-01-01-preview" }) : new OpenAI({ ...common, baseURL: t.base });
+}
 
 const user = (content) => [{ role: "user", content }];
 const tools = [{ type: "function", function: { name: "weather", description: "the weather", parameters: CITY } }];
@@ -83,14 +88,14 @@ async function errors(t, ask) {
 
 (async () => {
   for (const t of targets) {
-    const client = new OpenAI({ baseURL: t.base, apiKey: t.key, maxRetries: 0, timeout: 15000 });
+    const client = make(t, t.key);
     const ask = (more, options) => client.chat.completions.create({ model: t.model, ...more }, options);
     await chats(t, ask);
     await toolsOf(t, ask);
     await errors(t, ask);
     if (wrong)
       await raises(OpenAI.AuthenticationError, `${t.label}: a wrong key raises AuthenticationError`,
-        () => new OpenAI({ baseURL: t.base, apiKey: wrong, maxRetries: 0 }).chat.completions.create({ model: t.model, messages: user("hi") }));
+        () => make(t, wrong).chat.completions.create({ model: t.model, messages: user("hi") }));
     if (!t.embed) continue;
     await test(`${t.label}: embeddings`, async () => {
       const input = t.embed.includes("titan") ? ["one"] : ["one", "two"]; // Titan takes one text

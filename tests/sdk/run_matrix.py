@@ -68,8 +68,10 @@ def straight(world, port):
                  "anthropic.claude-9", embed="amazon.titan-embed-text-v2:0", count=False)
     gemini = target("gemini", base("generativelanguage.googleapis.com"), world.gemini_key, "gemini-2.5-flash", "generativelanguage",
                     "gemini-9", embed="gemini-embedding-001")
+    azure = target("AzureOpenAI", base(world.azure_resource + ".openai.azure.com"), world.azure_key, "chat-dep", "azure.com", "no-dep",
+                   embed="embed-dep", azure=True)
     return {
-        "openai": [openai], "anthropic": [claude], "bedrock-sdk": [dict(aws, version="bedrock-2023-05-31")], "genai": [gemini],
+        "openai": [openai, azure], "anthropic": [claude], "bedrock-sdk": [dict(aws, version="bedrock-2023-05-31")], "genai": [gemini],
         "bedrock": [dict(aws, http1=True)],
         "ai": [dict(openai, api="openai"), dict(openai, api="responses", label="openai responses", embed=None, simple=True),
                dict(claude, api="anthropic", base=claude["base"] + "/v1"),
@@ -88,6 +90,7 @@ def through(stack, tls):
             ("gemini", "gemini/gemini-3-flash-preview", None), ("vertex", "vertex/claude-sonnet-4-5", None),
             ("vertex", "vertex/gemini-2.5-flash", "vertex/gemini-embedding-001")]
     openai = [target(m, base + "/v1", key, m, hosts[p], p + "/unheard-of-9", embed=e) for p, m, e in chat]
+    azure = target("AzureOpenAI", base, key, "chat-dep", hosts["azure"], "no-dep", embed="embed-dep", azure=True)
     claude = [target(m, base, key, m, hosts[p], u) for p, m, u in (
         ("anthropic", "anthropic/claude-haiku-4-5", "anthropic/claude-9"), ("bedrock", "bedrock/claude-sonnet-4-5", "bedrock/anthropic.claude-9"),
         ("vertex", "vertex/claude-sonnet-4-5", "vertex/claude-9"))]
@@ -99,7 +102,7 @@ def through(stack, tls):
     claude_vertex["base"] += "/v1"
     newest = dict(aws, label="opus 5", model="us.anthropic.claude-opus-5", thinking={"type": "adaptive"})
     return {
-        "openai": openai, "anthropic": claude, "bedrock-sdk": [aws, newest], "vertex-sdk": [claude_vertex],
+        "openai": openai + [azure], "anthropic": claude, "bedrock-sdk": [aws, newest], "vertex-sdk": [claude_vertex],
         "genai": [gemini, vertex],
         "bedrock": [aws, dict(aws, label="bedrock by TLS", base=tls)],
         "ai": [dict(t, api="openai", embed=None if "titan" in str(t["embed"]) else t["embed"]) for t in openai] +
