@@ -4,6 +4,7 @@
 whole gateway to the simulators: one more key kind each, checked by the simulator, and never seen in what the gateway logs.
 """
 
+import json
 import os
 
 import sdk
@@ -108,7 +109,7 @@ def check_azure(s, dated):
 
 
 def pkcs8(pem):
-    """The one line that a credential of Vertex AI is: the key's DER in base64."""
+    """What the vault keeps of a service account's file: the key's DER in base64."""
     return "".join(line for line in pem.splitlines() if "-----" not in line)
 
 
@@ -116,8 +117,7 @@ def check_vertex(s, region):
     w = s.sim.world
     host = "aiplatform.googleapis.com" if region == "global" else region + "-aiplatform.googleapis.com"
     name = "vertex, " + region
-    s.add("vertex", "vertex", pkcs8(w.google_pem), "--region", region, "--project", w.google_project, "--client-email",
-          w.google_email, "--private-key-id", w.google_key_id)
+    s.add("vertex", "vertex", json.dumps(w.google_json()), "--region", region)
     options = google.genai.types.HttpOptions(base_url="http://127.0.0.1:%d" % s.port, timeout=15000)
     # What the client says of project and place does not matter: those of the credential are used.
     c = google.genai.Client(vertexai=True, project="their-project", location="asia-east1", http_options=options,
