@@ -352,7 +352,7 @@ def refreshed_once(s, vkeys, since):
             w.order(BEDROCK, "expired", 2)
             b = len(w.asked(BEDROCK))
             a = s.post(PATH, BODY, key=k)
-            assert a.status == 502 and len(w.asked(BEDROCK)) == b + 2, (a, len(w.asked(BEDROCK)) - b)
+            assert a.status == 424 and len(w.asked(BEDROCK)) == b + 2, (a, len(w.asked(BEDROCK)) - b)
             assert len(w.asked(STS)) == n + 1   # one of this moment is not given up again
             w.orders.clear()
             assert s.post(PATH, BODY, key=k).status == 200
