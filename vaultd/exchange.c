@@ -141,18 +141,6 @@ fail(struct exchange *x, const char *code, const char *message)
 	end(x, &(struct exchange_result){.code = code, .message = message});
 }
 
-void
-exchange_on_exited(struct core *core, const struct msg_exited *m)
-{
-	struct exchange *x = find(core, m->sealer);
-	if (x == NULL)
-		return;
-	struct lane_note_who who = who_of(x);
-	lane_note_exit(&who, m);
-	fail(x, "sealer_died", "The process that spoke with the provider ended.");
-	forget(x);
-}
-
 // --- the request -----------------------------------------------------------------------
 
 // The secret is in plaintext only inside of this function.
@@ -449,6 +437,25 @@ exchange_start(struct core *core, const struct exchange_request *r, struct excha
 	e->first = x;
 	e->live++;
 	return true;
+}
+
+// A sealer whose worker could not connect ends cleanly, and the zygote may say so before the
+// worker says why.
+void
+exchange_on_exited(struct core *core, const struct msg_exited *m)
+{
+	struct exchange *x = find(core, m->sealer);
+	if (x == NULL)
+		return;
+	struct lane_note_who who = who_of(x);
+	lane_note_exit(&who, m);
+	if (x->phase == OPENING && m->exit_code == 0 && m->signal == 0)
+		relay_lost(x, "connection_lost", "The connection to the provider was not made.");
+	else
+		fail(x, "sealer_died", "The process that spoke with the provider ended.");
+	x = find(core, m->sealer); // another one, when another sealer has taken over
+	BUG_IF(x == NULL);
+	forget(x);
 }
 
 // --- workers -------------------------------------------------------------------------
