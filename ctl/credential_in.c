@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl/pem.h"
 #include "ctl/secret_in.h"
 
 const char *
-credential_in_provider(const char *provider, const char *account_file, const char *aws_json)
+credential_in_provider(const struct credential_given *g)
 {
-	if (provider != NULL)
-		return provider;
-	return account_file != NULL ? "vertex" : aws_json != NULL ? "bedrock" : NULL;
+	if (g->spec.provider != NULL)
+		return g->spec.provider;
+	return g->account_file != NULL ? "vertex" : g->aws_json != NULL ? "bedrock" : NULL;
 }
 
 int
@@ -56,6 +57,37 @@ credential_in_fill(const struct credential_in *in, struct spec_credential *s)
 		s->region = *in->aws.region != '\0' ? in->aws.region : in->account.region;
 	if (s->setting[SETTING_EXPIRES] == NULL && in->session_token.len != 0)
 		s->setting[SETTING_EXPIRES] = in->aws.expires;
+}
+
+int
+credential_in_make(struct credential_in *in, const struct cli_command *cmd,
+    struct credential_given *g, const char *name, struct msg_credential_put *m)
+{
+	struct spec_credential *s = &g->spec;
+	char error[SPEC_ERROR_MAX];
+	s->provider = credential_in_provider(g);
+	if (s->provider == NULL)
+		return cli_usage(cmd,
+		    "which provider? --provider openai, anthropic, bedrock, gemini, azure, vertex "
+		    "or openai-compatible");
+	s->name = name == NULL ? s->provider : name;
+	if (g->aws_json != NULL && s->access_key_id != NULL)
+		return cli_usage(
+		    cmd, "--access-key-id is in the file of --aws-json already: give one of them");
+	if (g->expires != NULL) {
+		if (spec_time(g->expires, in->expires, error) != 0)
+			return cli_usage(cmd, "%s", error);
+		s->setting[SETTING_EXPIRES] = in->expires;
+	}
+	if (g->ca != NULL && (in->ca_pem = pem_read(g->ca, error)) == NULL)
+		return cli_fail("%s", error);
+	s->ca_pem = in->ca_pem;
+	int code = credential_in_files(
+	    in, cmd, ids_provider_of(view_of(s->provider)), g->account_file, g->aws_json);
+	if (code != CLI_OK)
+		return code;
+	credential_in_fill(in, s);
+	return spec_credential(s, m, error) == 0 ? CLI_OK : cli_usage(cmd, "%s", error);
 }
 
 int

@@ -18,11 +18,48 @@ struct credential_in {
 	char *ca_pem; // owned
 };
 
+// What the options of a command say; they point right into it.
+struct credential_given {
+	struct spec_credential spec;
+	const char *ca, *expires, *account_file, *aws_json; // expires: as spec_time() takes it
+};
+
+// The options that every command has which stores a new key, into a struct
+// credential_given.
+#define CREDENTIAL_GIVEN_OPTIONS(g)                                                                \
+	{"provider", "NAME",                                                                       \
+	    "openai, anthropic, bedrock, gemini, azure, vertex, openai-compatible", NULL,          \
+	    &(g).spec.provider, NULL},                                                             \
+	    {"host", "HOST[:PORT]", "where it may go, when not the provider's own", NULL,          \
+		&(g).spec.host, NULL},                                                             \
+	    {"ca", "FILE", "PEM of the authority that signed the host's certificate", NULL,        \
+		&(g).ca, NULL},                                                                    \
+	    {"region", "REGION", "bedrock, vertex: such as us-east-1, us-central1, global", NULL,  \
+		&(g).spec.region, NULL},                                                           \
+	    {"access-key-id", "AKIA...", "bedrock: the public half of the key", NULL,              \
+		&(g).spec.access_key_id, NULL},                                                    \
+	    {"aws-json", "FILE", "bedrock: key in the JSON of `aws`; - is standard input", NULL,   \
+		&(g).aws_json, NULL},                                                              \
+	    {"service-account-file", "FILE",                                                       \
+		"vertex: the JSON key of Google; - is standard input", NULL, &(g).account_file,    \
+		NULL},                                                                             \
+	    {"project", "ID", "vertex: when it is not the service account's own", NULL,            \
+		&(g).spec.setting[SETTING_PROJECT], NULL},                                         \
+	    {"deployment", "MODEL=NAME", "azure: which deployment serves a model", NULL, NULL,     \
+		&(g).spec.deployments},                                                            \
+	{                                                                                          \
+		"api-version", "DATE", "azure: the dated API; none given: v1", NULL,               \
+		    &(g).spec.setting[SETTING_API_VERSION], NULL                                   \
+	}
+
 // The provider that is meant; NULL: neither an option nor a file says it.
-const char *credential_in_provider(
-    const char *provider, const char *account_file, const char *aws_json);
-// Reads the file of a cloud, if there is one: a vertex credential always has one, standard
-// input if none is named. An exit status, with the reason printed when it is not CLI_OK.
+const char *credential_in_provider(const struct credential_given *g);
+// Reads what files say, checks everything and fills *m, which then borrows from in and g; a
+// vertex credential always has a file, standard input if none is named. name NULL: the
+// provider's. An exit status, with the reason printed when it is not CLI_OK.
+int credential_in_make(struct credential_in *in, const struct cli_command *cmd,
+    struct credential_given *g, const char *name, struct msg_credential_put *m) MUST_CHECK;
+// The part of it for a stored credential of this provider.
 int credential_in_files(struct credential_in *in, const struct cli_command *cmd, uint64_t provider,
     const char *account_file, const char *aws_json) MUST_CHECK;
 // What a file said, where s says nothing yet; s then borrows from in.

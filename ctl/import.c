@@ -3,7 +3,6 @@
 // assume-role and get-session-token, iam create-access-key, configure export-credentials.
 #include "ctl/import.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,30 +13,19 @@
 #define END_PKCS8   "-----END PRIVATE KEY-----"
 #define BEGIN_RSA   "-----BEGIN RSA PRIVATE KEY-----"
 
-PRINTF(2, 3)
-static int
-fault(char error[SPEC_ERROR_MAX], const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(error, SPEC_ERROR_MAX, fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
 static int
 check_json(struct view text, const char *what, char error[SPEC_ERROR_MAX])
 {
 	size_t at = 0;
 	enum jv_fault f = jv_check(text, &at);
 	if (f == JV_DUPLICATE)
-		return fault(error, "the %s has a name twice, at byte %zu", what, at + 1);
+		return spec_fault(error, "the %s has a name twice, at byte %zu", what, at + 1);
 	if (f != JV_OK)
-		return fault(error,
+		return spec_fault(error,
 		    "the %s is no JSON (at byte %zu): give the file whole, as it was made", what,
 		    at + 1);
 	if (!jv_is(jv_root(text), JV_OBJECT))
-		return fault(error, "the %s is no JSON object: { ... }", what);
+		return spec_fault(error, "the %s is no JSON object: { ... }", what);
 	return 0;
 }
 
@@ -49,7 +37,7 @@ take(struct jv v, const char *name, char *out, size_t size, char error[SPEC_ERRO
 	if (jv_is(v, JV_NONE) || jv_is(v, JV_NULL))
 		return 0;
 	if (jv_copy(v, out, size) != 0)
-		return fault(error, "%s is no text of at most %zu characters", name, size - 1);
+		return spec_fault(error, "%s is no text of at most %zu characters", name, size - 1);
 	return 0;
 }
 
@@ -61,10 +49,10 @@ take_secret(struct jv v, const char *name, struct secret *s, char error[SPEC_ERR
 	s->len = 0;
 	s->p = secmem_alloc(room);
 	if (s->p == NULL)
-		return fault(error, "no memory for secrets. Raise the limit: ulimit -l 4096");
+		return spec_fault(error, "no memory for secrets. Raise the limit: ulimit -l 4096");
 	if (jv_copy(v, (char *)s->p, room) != 0) {
 		secret_wipe(s);
-		return fault(error, "%s is no text", name);
+		return spec_fault(error, "%s is no text", name);
 	}
 	s->len = strlen((char *)s->p);
 	return 0;
@@ -79,12 +67,12 @@ strip_pem(struct secret *s, char error[SPEC_ERROR_MAX])
 	char *p = (char *)s->p, *begin = strstr(p, BEGIN_PKCS8);
 	char *end = begin == NULL ? NULL : strstr(begin, END_PKCS8);
 	if (strstr(p, BEGIN_RSA) != NULL)
-		return fault(error,
+		return spec_fault(error,
 		    "private_key is in the old form (BEGIN RSA PRIVATE KEY); Google writes BEGIN "
 		    "PRIVATE KEY. Download the key anew, or convert it: openssl pkcs8 -topk8 "
 		    "-nocrypt");
 	if (end == NULL)
-		return fault(
+		return spec_fault(
 		    error, "private_key is no PEM text (" BEGIN_PKCS8 "): is the file whole?");
 	size_t n = 0;
 	for (char *q = begin + strlen(BEGIN_PKCS8); q < end; q++)
@@ -96,8 +84,8 @@ strip_pem(struct secret *s, char error[SPEC_ERROR_MAX])
 	for (size_t i = 0; i < n; i++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=",
 			p[i]) == NULL)
-			return fault(error, "private_key is damaged: it is no base64");
-	return n < 100 ? fault(error, "private_key is damaged: it is too short") : 0;
+			return spec_fault(error, "private_key is damaged: it is no base64");
+	return n < 100 ? spec_fault(error, "private_key is damaged: it is too short") : 0;
 }
 
 static int
@@ -113,22 +101,22 @@ check_type(struct jv j, char error[SPEC_ERROR_MAX])
 	    take(jv_get(j, "token_uri"), "token_uri", uri, sizeof(uri), error) != 0)
 		return -1;
 	if (strcmp(type, "external_account") == 0 || strcmp(type, "authorized_user") == 0)
-		return fault(error,
+		return spec_fault(error,
 		    "this is a file of type %s, which may name programs and servers to ask: only "
 		    "the key of a service account (type service_account) is taken",
 		    type);
 	if (strcmp(type, "service_account") != 0)
-		return fault(error,
+		return spec_fault(error,
 		    "type is \"%s\", not service_account: make a JSON key of a service account in "
 		    "the Google Cloud console (IAM, Service Accounts, Keys)",
 		    type);
 	if (*universe != '\0' && strcmp(universe, "googleapis.com") != 0)
-		return fault(
+		return spec_fault(
 		    error, "universe_domain is \"%s\": only googleapis.com is served", universe);
 	for (size_t i = 0; i < ARRAY_LEN(uris); i++)
 		if (strcmp(uri, uris[i]) == 0)
 			return 0;
-	return fault(error,
+	return spec_fault(error,
 	    "token_uri is \"%s\", which is not Google's: whoever changed it wants the key's "
 	    "signature sent there. It would never be followed; take the file as Google made it",
 	    uri);
@@ -162,7 +150,7 @@ import_account_text(
 	    {"private_key", jv_is(jv_get(j, "private_key"), JV_STRING)}};
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		if (!needed[i].there)
-			return fault(error,
+			return spec_fault(error,
 			    "the service account file has no %s: take the whole file as Google "
 			    "made it",
 			    needed[i].name);
@@ -210,7 +198,7 @@ take_end(struct jv v, char out[SPEC_TIME_MAX], char error[SPEC_ERROR_MAX])
 	if (*rest == '.')
 		rest += 1 + strspn(rest + 1, "0123456789");
 	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0)
-		return fault(
+		return spec_fault(
 		    error, "Expiration \"%s\" is no time such as 2026-11-21T16:00:00Z", text);
 	snprintf(utc, sizeof(utc), "%.19sZ", text);
 	return spec_time(utc, out, error);
@@ -241,7 +229,7 @@ import_aws_text(struct view text, struct import_aws *a, struct secret *secret,
 	if (jv_is(region, JV_NONE))
 		region = first_of(root, region_names);
 	if (!jv_is(id, JV_STRING) || !jv_is(key, JV_STRING))
-		return fault(error,
+		return spec_fault(error,
 		    "the AWS file has no %s: it holds AccessKeyId and SecretAccessKey (also "
 		    "accessKeyId or access_key_id), at the top or under Credentials or AccessKey",
 		    jv_is(id, JV_STRING) ? "SecretAccessKey" : "AccessKeyId");

@@ -17,9 +17,8 @@
 #define LETTERS_DIGITS	  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define RATE_MAX	  10000000U
 
-PRINTF(2, 3)
-static int
-fault(char error[SPEC_ERROR_MAX], const char *fmt, ...)
+int
+spec_fault(char error[SPEC_ERROR_MAX], const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -46,7 +45,7 @@ static int
 check_name(const char *what, const char *s, char error[SPEC_ERROR_MAX])
 {
 	if (!spec_name_valid(s))
-		return fault(error,
+		return spec_fault(error,
 		    "%s \"%s\": use 1 to %u letters, digits, '-', '_', '.', beginning with a "
 		    "letter or "
 		    "digit",
@@ -64,7 +63,8 @@ spec_rate(const char *s, uint64_t *per_minute_r, char error[SPEC_ERROR_MAX])
 	unsigned long long n = strtoull(s, &end, 10);
 	if (*s < '0' || *s > '9' || (*end != '\0' && strcmp(end, "/min") != 0) || n == 0 ||
 	    n > RATE_MAX)
-		return fault(error, "rate \"%s\": write a number per minute, such as 600/min", s);
+		return spec_fault(
+		    error, "rate \"%s\": write a number per minute, such as 600/min", s);
 	*per_minute_r = n;
 	return 0;
 }
@@ -96,12 +96,12 @@ set_host(const char *s, struct msg_credential_put *put, char error[SPEC_ERROR_MA
 	const char *colon = strrchr(s, ':');
 	size_t len = colon == NULL ? strlen(s) : (size_t)(colon - s);
 	if (strstr(s, "://") != NULL || strchr(s, '/') != NULL)
-		return fault(error,
+		return spec_fault(error,
 		    "host \"%s\": write the name alone, HOST or HOST:PORT, without https:// and "
 		    "path",
 		    s);
 	if (!host_valid(s, len))
-		return fault(error,
+		return spec_fault(error,
 		    "host \"%s\": write a DNS name in lower case, or an address, with an optional "
 		    ":PORT",
 		    s);
@@ -109,7 +109,7 @@ set_host(const char *s, struct msg_credential_put *put, char error[SPEC_ERROR_MA
 		char *end;
 		unsigned long port = strtoul(colon + 1, &end, 10);
 		if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port == 0 || port > 65535)
-			return fault(error, "host \"%s\": the port must be 1 to 65535", s);
+			return spec_fault(error, "host \"%s\": the port must be 1 to 65535", s);
 		put->port = port;
 	}
 	put->host = (struct view){s, len};
@@ -124,7 +124,7 @@ set_models(const struct cli_list *l, struct msg_name *out, size_t *n_r, char err
 		size_t len = strlen(m);
 		const char *star = strchr(m, '*');
 		if (len == 0 || len > MODEL_LEN_MAX || (star != NULL && star[1] != '\0'))
-			return fault(error,
+			return spec_fault(error,
 			    "model \"%s\": write a model's name, or its beginning with one * at "
 			    "the end, such as gpt-*",
 			    m);
@@ -204,7 +204,7 @@ spec_time(const char *s, char out[SPEC_TIME_MAX], char error[SPEC_ERROR_MAX])
 	else if (end != NULL && *end == '\0' && timegm(&tm) > 0)
 		snprintf(out, SPEC_TIME_MAX, "%lld", (long long)timegm(&tm));
 	else
-		return fault(error, "time \"%s\": write 2026-12-31T00:00:00Z", s);
+		return spec_fault(error, "time \"%s\": write 2026-12-31T00:00:00Z", s);
 	return 0;
 }
 
@@ -217,12 +217,12 @@ spec_credential(
 		return -1;
 	put->provider = given(s->provider) ? ids_provider_of(view_of(s->provider)) : 0;
 	if (put->provider == 0)
-		return fault(error,
+		return spec_fault(error,
 		    "provider \"%s\": write openai, anthropic, bedrock, gemini, azure, vertex or "
 		    "openai-compatible",
 		    given(s->provider) ? s->provider : "");
 	if (put->provider == PROVIDER_OPENAI_COMPATIBLE && !given(s->host))
-		return fault(error, "provider openai-compatible needs a host");
+		return spec_fault(error, "provider openai-compatible needs a host");
 	const char *workspace = given(s->workspace) ? s->workspace : DEFAULT_WORKSPACE;
 	if (check_name("workspace", workspace, error) != 0 || set_host(s->host, put, error) != 0 ||
 	    spec_kind(s, put, error) != 0 ||
@@ -231,7 +231,7 @@ spec_credential(
 	    spec_rate(s->rate, &put->rate_per_minute, error) != 0)
 		return -1;
 	if (given(s->ca_pem) && strlen(s->ca_pem) > SPEC_CA_MAX)
-		return fault(error, "the CA file is larger than %u bytes", SPEC_CA_MAX);
+		return spec_fault(error, "the CA file is larger than %u bytes", SPEC_CA_MAX);
 	put->name = view_of(s->name);
 	put->ca_pem = view_of(s->ca_pem);
 	put->workspace = view_of(workspace);
@@ -264,13 +264,13 @@ int
 spec_secret(struct view v, const char *what, char error[SPEC_ERROR_MAX])
 {
 	if (v.len == 0)
-		return fault(error, "the %s is empty", what);
+		return spec_fault(error, "the %s is empty", what);
 	if (v.len > SPEC_SECRET_MAX)
-		return fault(error, "the %s is longer than %u bytes: is it the right file?", what,
-		    SPEC_SECRET_MAX);
+		return spec_fault(error, "the %s is longer than %u bytes: is it the right file?",
+		    what, SPEC_SECRET_MAX);
 	for (size_t i = 0; i < v.len; i++)
 		if (v.p[i] <= ' ' || v.p[i] > '~')
-			return fault(error,
+			return spec_fault(error,
 			    "the %s holds a space, a control character or a non-ASCII character at "
 			    "position %zu: paste the key alone",
 			    what, i + 1);

@@ -13,6 +13,9 @@
 #define SPEC_CA_MAX	 32768U
 #define SPEC_ANY_VERSION 0xffffffffU
 
+// One sentence into error; gives -1, so that a check can end with `return spec_fault(...)`.
+int spec_fault(char error[SPEC_ERROR_MAX], const char *fmt, ...) PRINTF(2, 3);
+
 // Words as given; NULL or "" where nothing was said. Borrowed.
 struct spec_credential {
 	const char *name;

@@ -3,7 +3,6 @@
 // told by the name of the option that it was made with. Pure.
 #include "ctl/spec_kind.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +13,6 @@
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
-
-PRINTF(2, 3)
-static int
-fault(char error[SPEC_ERROR_MAX], const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(error, SPEC_ERROR_MAX, fmt, ap);
-	va_end(ap);
-	return -1;
-}
 
 static bool
 given(const char *s)
@@ -79,18 +67,19 @@ set_region(
     const struct spec_credential *s, struct msg_credential_put *put, char error[SPEC_ERROR_MAX])
 {
 	if (put->provider != PROVIDER_BEDROCK && put->provider != PROVIDER_VERTEX)
-		return given(s->region) ? fault(error, "region belongs to bedrock and vertex") : 0;
+		return given(s->region) ? spec_fault(error, "region belongs to bedrock and vertex")
+					: 0;
 	bool vertex = put->provider == PROVIDER_VERTEX;
 	const char *want =
 	    vertex ? "such as us-central1, or us, eu or global" : "such as us-east-1";
 	// A short-term Bedrock key says its region itself; the vault reads it.
 	if (!given(s->region) && put->auth != AUTH_BEARER)
-		return fault(error, "provider %s needs a region, %s", s->provider, want);
+		return spec_fault(error, "provider %s needs a region, %s", s->provider, want);
 	if (!given(s->region))
 		return 0;
 	struct view region = view_of(s->region);
 	if (vertex ? !grammar_location_valid(region) : !grammar_region_valid(region))
-		return fault(error, "region \"%s\": write one of %s's, %s", s->region,
+		return spec_fault(error, "region \"%s\": write one of %s's, %s", s->region,
 		    vertex ? "Google Cloud" : "AWS", want);
 	put->region = view_of(s->region);
 	return 0;
@@ -102,17 +91,17 @@ set_access_key(const struct spec_credential *s, const struct kind *k,
 {
 	const char *id = s->access_key_id;
 	if (!k->access_key)
-		return given(id)
-			   ? fault(error, "an access key id does not go with %s", ids_auth(k->auth))
-			   : 0;
+		return given(id) ? spec_fault(error, "an access key id does not go with %s",
+				       ids_auth(k->auth))
+				 : 0;
 	if (!given(id) || !spec_access_key_id_valid(id))
-		return fault(error, "%s needs an access key id (AKIA...%s; it is no secret)%s",
+		return spec_fault(error, "%s needs an access key id (AKIA...%s; it is no secret)%s",
 		    ids_auth(k->auth), k->auth == AUTH_SIGV4 ? " or ASIA..." : "",
 		    k->auth == AUTH_STS_ASSUME_ROLE
 			? "; without any key: subject, by our own issuer"
 			: "");
 	if (k->auth != AUTH_SIGV4 && strncmp(id, "ASIA", 4) == 0)
-		return fault(error,
+		return spec_fault(error,
 		    "%s needs a long-term key (AKIA...): a temporary one (ASIA...) cannot be "
 		    "refreshed, and signs by itself: auth sigv4",
 		    ids_auth(k->auth));
@@ -134,15 +123,15 @@ set_settings(const struct spec_credential *s, const struct kind *k, struct msg_c
 		const char *v = s->setting[id];
 		if (!given(v)) {
 			if ((k->needs & 1U << id) != 0)
-				return fault(error, "%s needs %s: %s", ids_auth(k->auth),
+				return spec_fault(error, "%s needs %s: %s", ids_auth(k->auth),
 				    ids_setting(id), wanted(k, id, ""));
 			continue;
 		}
 		if (((k->needs | k->allows) & 1U << id) == 0)
-			return fault(error, "%s does not go with provider %s and auth %s",
+			return spec_fault(error, "%s does not go with provider %s and auth %s",
 			    ids_setting(id), s->provider, ids_auth(k->auth));
 		if (wanted(k, id, v) != NULL)
-			return fault(
+			return spec_fault(
 			    error, "%s \"%s\": write %s", ids_setting(id), v, wanted(k, id, v));
 		put->setting[put->setting_count++] =
 		    (struct msg_named){.id = id, .value = view_of(v)};
@@ -156,19 +145,19 @@ set_deployments(
 {
 	const struct cli_list *l = &s->deployments;
 	if (l->n != 0 && put->provider != PROVIDER_AZURE)
-		return fault(error, "deployments belong to provider azure");
+		return spec_fault(error, "deployments belong to provider azure");
 	for (size_t i = 0; i < l->n; i++) {
 		const char *eq = strchr(l->v[i], '=');
 		size_t model = eq == NULL ? 0 : (size_t)(eq - l->v[i]);
 		if (model == 0 || model > 128 || eq[1] == '\0' || strlen(eq + 1) > 64 ||
 		    !only(eq + 1, LOWER UPPER DIGITS "._-"))
-			return fault(error,
+			return spec_fault(error,
 			    "deployment \"%s\": write MODEL=NAME, such as gpt-4o=my-gpt-4o",
 			    l->v[i]);
 		put->deployment[i] = (struct msg_deployment){{l->v[i], model}, view_of(eq + 1)};
 		for (size_t j = 0; j < i; j++)
 			if (view_eq(put->deployment[j].model, put->deployment[i].model))
-				return fault(
+				return spec_fault(
 				    error, "deployment \"%s\": its model is given twice", l->v[i]);
 	}
 	put->deployment_count = l->n;
@@ -184,8 +173,8 @@ spec_kind(
 		return -1;
 	put->auth = k->auth;
 	if (put->provider == PROVIDER_AZURE && !given(s->host))
-		return fault(error, "provider azure needs the host of its resource, such as "
-				    "my-resource.openai.azure.com");
+		return spec_fault(error, "provider azure needs the host of its resource, such as "
+					 "my-resource.openai.azure.com");
 	if (set_region(s, put, error) != 0 || set_access_key(s, k, put, error) != 0 ||
 	    set_settings(s, k, put, error) != 0)
 		return -1;

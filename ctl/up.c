@@ -16,7 +16,6 @@
 #include "common/sock.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
-#include "ctl/pem.h"
 #include "ctl/up_cert.h"
 #include "ctl/up_proc.h"
 #include "ctl/up_seed.h"
@@ -28,32 +27,12 @@
 static struct {
 	bool demo, no_test;
 	const char *listen, *tls_listen, *workers;
-	const char *provider, *host, *region, *access_key_id, *ca, *account_file, *aws_json;
-	const char *setting[SETTING_LAST + 1];
-	struct cli_list deployments;
+	struct credential_given given;
 } o;
 
 static const struct cli_option options[] = {
     {"demo", NULL, "serve the built-in demo provider (no account needed)", &o.demo, NULL, NULL},
-    {"provider", "NAME",
-	"serve a real one: openai, anthropic, bedrock, gemini, azure, vertex; key on stdin", NULL,
-	&o.provider, NULL},
-    {"host", "HOST[:PORT]", "of the real provider, when not its usual one; azure: needed", NULL,
-	&o.host, NULL},
-    {"ca", "FILE", "PEM of the authority that signed that host's certificate", NULL, &o.ca, NULL},
-    {"region", "REGION", "bedrock, vertex: such as us-east-1, us-central1", NULL, &o.region, NULL},
-    {"access-key-id", "AKIA...", "bedrock: the public half of the key", NULL, &o.access_key_id,
-	NULL},
-    {"aws-json", "FILE", "bedrock: key in the JSON of `aws`; - is standard input", NULL,
-	&o.aws_json, NULL},
-    {"service-account-file", "FILE", "vertex: the JSON key of Google; - is standard input", NULL,
-	&o.account_file, NULL},
-    {"project", "ID", "vertex: when it is not the service account's own", NULL,
-	&o.setting[SETTING_PROJECT], NULL},
-    {"deployment", "MODEL=NAME", "azure: which deployment serves a model", NULL, NULL,
-	&o.deployments},
-    {"api-version", "DATE", "azure: the dated API; none given: v1", NULL,
-	&o.setting[SETTING_API_VERSION], NULL},
+    CREDENTIAL_GIVEN_OPTIONS(o.given),
     {"no-test", NULL, "do not try that key with one cheap request", &o.no_test, NULL, NULL},
     {"listen", "ADDR:PORT", "where applications connect (127.0.0.1:8080)", NULL, &o.listen, NULL},
     {"tls-listen", "ADDR:PORT", "the same with TLS (bedrock: on a free port)", NULL, &o.tls_listen,
@@ -249,26 +228,11 @@ run(struct up_stack *s, const struct up_listen *listen, bool demo, bool fresh_ca
 static int
 read_real(struct up_real *real)
 {
-	struct spec_credential *spec = &real->spec;
 	struct msg_credential_put m;
-	char error[SPEC_ERROR_MAX];
-	*spec = (struct spec_credential){.name = o.provider,
-	    .provider = o.provider,
-	    .host = o.host,
-	    .region = o.region,
-	    .access_key_id = o.access_key_id,
-	    .deployments = o.deployments};
-	memcpy(spec->setting, o.setting, sizeof(spec->setting));
-	if (o.ca != NULL && (real->in.ca_pem = pem_read(o.ca, error)) == NULL)
-		return cli_fail("%s", error);
-	spec->ca_pem = real->in.ca_pem;
-	int code = credential_in_files(&real->in, &command_up, ids_provider_of(view_of(o.provider)),
-	    o.account_file, o.aws_json);
+	int code = credential_in_make(&real->in, &command_up, &o.given, NULL, &m);
 	if (code != CLI_OK)
 		return code;
-	credential_in_fill(&real->in, spec);
-	if (spec_credential(spec, &m, error) != 0)
-		return cli_usage(&command_up, "%s", error);
+	real->spec = o.given.spec;
 	return credential_in_ask(&real->in, m.auth) == 0 ? CLI_OK : CLI_FAILED;
 }
 
@@ -282,8 +246,8 @@ up(int argc, char **argv)
 	struct up_listen listen = {.plain = plain, .workers = o.workers};
 	struct up_real real = {0};
 	struct up_stack s;
-	o.provider = credential_in_provider(o.provider, o.account_file, o.aws_json);
-	bool demo = o.demo && o.provider == NULL;
+	const char *provider = credential_in_provider(&o.given);
+	bool demo = o.demo && provider == NULL;
 	bool fresh_ca = false;
 	if (o.workers != NULL && (strspn(o.workers, "0123456789") != strlen(o.workers) ||
 				     strtoul(o.workers, NULL, 10) - 1 > 63U))
@@ -291,13 +255,13 @@ up(int argc, char **argv)
 		    &command_up, "--workers %s: write a number from 1 to 64", o.workers);
 	int r = settle_address("listen", o.listen == NULL ? "127.0.0.1:8080" : o.listen, plain);
 	// AWS SDKs send a key over TLS alone.
-	bool wants_tls = o.provider != NULL && strcmp(o.provider, "bedrock") == 0;
+	bool wants_tls = provider != NULL && strcmp(provider, "bedrock") == 0;
 	if (r == CLI_OK && (o.tls_listen != NULL || wants_tls)) {
 		r = settle_address(
 		    "tls-listen", o.tls_listen == NULL ? "127.0.0.1:0" : o.tls_listen, tls);
 		listen.tls = tls;
 	}
-	if (r == CLI_OK && o.provider != NULL) {
+	if (r == CLI_OK && provider != NULL) {
 		r = read_real(&real);
 		since_ns = clock_mono_ns(); // typing a key is not starting up
 	}
@@ -327,6 +291,7 @@ const struct cli_command command_up = {
 	"restarts whatever dies. State stays in --dir (./sallyport-demo if not given): a second\n"
 	"start goes on where the first ended. The store key lies in DIR/vault.key, so this is\n"
 	"for trying out and for development; sallyport-vaultd(8) says how to install it.\n"
+	"--provider serves a real one instead of the demo; its key comes on standard input.\n"
 	"DIR/clients.env has the variables that the official SDKs read.",
     .example = "  sallyport up --demo --dir /tmp/demo --listen 127.0.0.1:8080\n"
 	       "  sallyport up --provider openai --dir /tmp/mine < openai.key\n"
