@@ -75,18 +75,7 @@ def ask(a, key, stream=False, body=None, extra=b"", path=CHAT_PATH, client=None)
         with Client(a.port, 15) as c:
             return ask(a, key, stream, body, extra, path, c)
     client.send(wire(key, chat_body("m", "hi", stream) if body is None else body, path, extra))
-    status, headers = client.read_head()
-    data = []
-    try:
-        if "chunked" not in headers.get("transfer-encoding", ""):
-            return status, headers, client._take(int(headers.get("content-length", 0))), "whole"
-        while True:
-            d = client.chunk()
-            if not d:
-                return status, headers, b"".join(data), "whole"
-            data.append(d)
-    except EOFError:
-        return status, headers, b"".join(data), "cut"
+    return client.look()
 
 
 def attempts(a, pair):

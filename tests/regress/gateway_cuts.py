@@ -93,20 +93,9 @@ def provide(cert, key):
 
 
 def look(c):
-    """What a client can tell of an answer: status, headers, data, how it ended."""
-    status, headers = c.read_head()
-    seen = tuple(sorted((k, v) for k, v in headers.items() if k not in OWN))
-    data = []
-    if "chunked" not in headers.get("transfer-encoding", ""):
-        return status, seen, c._take(int(headers.get("content-length", 0))), "whole"
-    try:
-        while True:
-            d = c.chunk()
-            if not d:
-                return status, seen, b"".join(data), "whole"
-            data.append(d)
-    except EOFError:
-        return status, seen, b"".join(data), "cut"
+    """The answer without what differs by nature."""
+    status, headers, data, end = c.look()
+    return status, tuple(sorted((k, v) for k, v in headers.items() if k not in OWN)), data, end
 
 
 class Asker(threading.Thread):

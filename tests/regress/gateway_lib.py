@@ -113,6 +113,21 @@ class Client:
                 parts.append(d)
         return Reply(status, headers, self._take(int(headers.get("content-length", 0))))
 
+    def look(self):
+        """What a client can tell of an answer: status, headers, data, and whether it ended "whole" or was "cut"."""
+        status, headers = self.read_head()
+        data = []
+        try:
+            if "chunked" not in headers.get("transfer-encoding", ""):
+                return status, headers, self._take(int(headers.get("content-length", 0))), "whole"
+            while True:
+                d = self.chunk()
+                if not d:
+                    return status, headers, b"".join(data), "whole"
+                data.append(d)
+        except EOFError:
+            return status, headers, b"".join(data), "cut"
+
     def ask(self, key, body=None, path=CHAT_PATH, extra=b""):
         self.send(wire(key, body or chat_body(), path, extra))
         return self.read()
