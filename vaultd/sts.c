@@ -152,30 +152,33 @@ sts_session(struct head_work *w, const struct sts_request *r, struct msg_exchang
 	return finish(w, r, &t, true, m);
 }
 
+// Signed by a key, or with a token that says who asks.
 SENSITIVE
+static int
+assume(struct head_work *w, const struct sts_request *r, const char *action, struct view external,
+    struct view token, struct msg_exchange *m)
+{
+	struct text t;
+	begin(w, r, action, &t);
+	field(&t, "ExternalId", external);
+	field(&t, "RoleArn", r->role_arn);
+	field(&t, "RoleSessionName", r->session_name);
+	field(&t, "Version", VIEW(VERSION));
+	field(&t, "WebIdentityToken", token);
+	return finish(w, r, &t, token.len == 0, m);
+}
+
 int
 sts_assume_role(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
 {
-	struct text t;
-	begin(w, r, "AssumeRole", &t);
-	field(&t, "ExternalId", r->external_id);
-	field(&t, "RoleArn", r->role_arn);
-	field(&t, "RoleSessionName", r->session_name);
-	field(&t, "Version", VIEW(VERSION));
-	return finish(w, r, &t, true, m);
+	return assume(w, r, "AssumeRole", r->external_id, (struct view){0}, m);
 }
 
-SENSITIVE
 int
 sts_web_identity(struct head_work *w, const struct sts_request *r, struct msg_exchange *m)
 {
-	struct text t;
-	begin(w, r, "AssumeRoleWithWebIdentity", &t);
-	field(&t, "RoleArn", r->role_arn);
-	field(&t, "RoleSessionName", r->session_name);
-	field(&t, "Version", VIEW(VERSION));
-	field(&t, "WebIdentityToken", r->token);
-	return finish(w, r, &t, false, m);
+	BUG_IF(r->token.len == 0);
+	return assume(w, r, "AssumeRoleWithWebIdentity", (struct view){0}, r->token, m);
 }
 
 SENSITIVE

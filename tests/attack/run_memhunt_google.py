@@ -26,27 +26,17 @@ from tap import case  # noqa: E402
 HI = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
 PATH = "/vertex/v1/projects/sim-project/locations/us-central1/publishers/google/models/gemini-2.5-flash:generateContent"
 ALL = ("worker", "master", "up", "auditd", "core", "zygote", "sealer")
-PIECE = 16
 
 
-class Pieces(memscan.Scanner):
-    """Looks for 16-byte pieces of secrets that a test cannot choose: every 24th byte begins one."""
-
-    def __init__(self, secrets):
-        self.pieces = [s[i:i + PIECE] for s in secrets for i in range(0, len(s) - PIECE, 24)]
-
-    def hits(self, data):
-        return [("piece %s" % p.hex(), at) for p in self.pieces for at in [data.find(p)] if at >= 0]
-
-
-def private_parts(pem):
-    key = serialization.load_pem_private_key(pem.encode(), None).private_numbers()
-    out = []
-    for n in (key.d, key.p, key.q, key.dmp1, key.dmq1, key.iqmp):
-        b = n.to_bytes((n.bit_length() + 7) // 8, "big")
-        out += [b, b[::-1]]
-    text = "".join(x for x in pem.splitlines() if "-----" not in x).encode()
-    return out + [text[len(text) // 3:]]  # what is before that is mostly the modulus, which is public
+def pieces_of(pem, signatures=()):
+    """What to look for: the private numbers, the file's text, signatures."""
+    out = memscan.Pieces()
+    out.add_key("the key", serialization.load_pem_private_key(pem.encode(), None).private_numbers())
+    text = "".join(x for x in pem.splitlines() if "-----" not in x)
+    out.add("the file", text[len(text) // 3:], 16, 24)  # what is before that is mostly the modulus, which is public
+    for x in signatures:
+        out.add("a signature", x, 16, 24)
+    return out
 
 
 def put(s, name, auth):
@@ -59,20 +49,6 @@ def put(s, name, auth):
     assert r[-1][0] == "DONE", r
     r = s.admin("VKEY_ISSUE", name=name, workspace="google", credential=[dict(name=name)], model=[])
     return r[-1][2]["key"]
-
-
-def scan(s, scanners, roles=ALL):
-    bad, n, read = [], 0, 0
-    for role in roles:
-        for pid in s.pids().get(role, []):
-            for scanner in scanners:
-                try:
-                    hits, r, _ = scanner.process(pid)
-                except (FileNotFoundError, ProcessLookupError):
-                    continue  # a sealer whose exchange is over
-                n, read = n + 1, read + r
-                bad += [(role, pid, h[1], h[0][-60:]) for h in hits]
-    return bad, n, read
 
 
 def signed(world):
@@ -96,10 +72,9 @@ def main():
             tokens.append(memscan.canary("ya29."))
             return tokens[-1]
         w.new_google_token = new_token
-        parts = private_parts(w.google_pem)
+        pieces = pieces_of(w.google_pem)
         with case("the scanner finds what is there: in this process"):
-            held = bytearray(b"".join(parts))
-            assert Pieces(parts).process(os.getpid())[0] and held
+            assert pieces.process(os.getpid())[0]
         keys = [put(s, "token", "GOOGLE_TOKEN"), put(s, "jwt", "GOOGLE_JWT")]
         with case("both kinds serve, and pass their test"):
             for k in keys:
@@ -108,7 +83,7 @@ def main():
                 assert s.admin("CREDENTIAL_TEST", name=name, model="")[-1][2]["outcome"] == "ok"
         with case("0 hits for key, tokens and signatures in every process"):
             assert len(tokens) >= 2 and len(signed(w)) >= 2, (len(tokens), len(signed(w)))
-            bad, n, read = scan(s, [Pieces(parts + signed(w)), memscan.Scanner(tokens)])
+            bad, n, read = memscan.scan(s, [pieces_of(w.google_pem, signed(w)), memscan.Scanner(tokens)], ALL)
             assert not bad and n > 10 and read > 1000000, (bad[:6], n, read)
         with case("0 hits while keys sign and tokens are bought"):
             more = [put(s, "more-%d" % i, ("GOOGLE_TOKEN", "GOOGLE_JWT")[i % 2]) for i in range(8)]
@@ -121,14 +96,14 @@ def main():
             t.start()
             bad, rounds = [], 0
             while t.is_alive() or rounds == 0:
-                bad += scan(s, [Pieces(parts)], ("worker", "master", "auditd", "zygote"))[0]
+                bad += memscan.scan(s, [pieces], ("worker", "master", "auditd", "zygote"))[0]
                 rounds += 1
             t.join()
-            bad += scan(s, [Pieces(parts + signed(w)), memscan.Scanner(tokens)])[0]
+            bad += memscan.scan(s, [pieces_of(w.google_pem, signed(w)), memscan.Scanner(tokens)], ALL)[0]
             assert not bad, bad[:6]
         with case("0 hits in files and logs"):
             skip = [os.path.join(s.dir, "sim.key")]
-            for scanner in (Pieces(parts + signed(w)), memscan.Scanner(tokens)):
+            for scanner in (pieces_of(w.google_pem, signed(w)), memscan.Scanner(tokens)):
                 bad, n = scanner.tree(s.dir, skip)
                 assert not bad and n > 0, bad[:4]
     tap.done()

@@ -71,17 +71,6 @@ def secrets_of(world):
     return out
 
 
-def scan(s, scanner, roles):
-    bad, n, read = [], 0, 0
-    pids = s.pids()
-    for role in roles:
-        for pid in pids.get(role, []):
-            hits, r, _ = scanner.process(pid)
-            n, read = n + 1, read + r
-            bad += [(role, pid, h[1]) for h in hits]
-    return bad, n, read
-
-
 # --- the issuer's key ----------------------------------------------------------------------------------------------------
 
 ISSUER = "https://id.example.com"
@@ -112,8 +101,7 @@ def private_pieces(keys, tokens):
     pieces = memscan.Pieces()
     for i, der in enumerate(keys):
         k = serialization.load_der_private_key(der, None).private_numbers()
-        for name in ("d", "p", "q", "dmp1", "dmq1", "iqmp"):
-            pieces.add_number("%s of key %d" % (name, i), getattr(k, name))
+        pieces.add_key("key %d" % i, k)
     for t in tokens:    # head and claims are no secret by themselves
         pieces.add("token", t.rsplit(".", 1)[1], 24, 100)
     return pieces
@@ -149,7 +137,7 @@ def hunt_roles(s):
         t = threading.Thread(target=lambda: [s.post(PATH, BODY, key=k) for k in vkeys for _ in range(3)])
         t.start()
         while t.is_alive():
-            bad += scan(s, pieces, ("worker", "master", "auditd", "core", "zygote"))[0]
+            bad += memscan.scan(s, [pieces], ("worker", "master", "auditd", "core", "zygote"))[0]
         t.join()
         assert all(s.post(PATH, BODY, key=k).status == 200 for k in vkeys)
         assert len(w.identities) == 4, len(w.identities)
@@ -158,10 +146,10 @@ def hunt_roles(s):
         keys = issuer_keys(s)
         assert len(keys) == 2
         pieces = private_pieces(keys, [t for t, _ in w.identities])
-        bad += scan(s, pieces, all_roles)[0]
+        bad += memscan.scan(s, [pieces], all_roles)[0]
         assert not bad, bad[:6]
     with case("0 hits of %d tokens and of the sessions that they bought" % len(w.identities)):
-        bad, n, read = scan(s, memscan.Scanner(secrets_of(w)), all_roles)
+        bad, n, read = memscan.scan(s, [memscan.Scanner(secrets_of(w))], all_roles)
         assert not bad and n > 5 and read > 1000000, (bad[:6], n, read)
     with case("0 hits in files and logs; the hunt finds what it knows"):
         bad, n = pieces.tree(s.dir)
@@ -237,7 +225,7 @@ def main():
             scanner = memscan.Scanner(secrets_of(w))
             roles = ("worker", "master", "up", "auditd", "core", "zygote", "sealer")
             with case("0 hits for %d stored and temporary secrets in every process" % len(secrets_of(w))):
-                bad, n, read = scan(s, scanner, roles)
+                bad, n, read = memscan.scan(s, [scanner], roles)
                 assert not bad and n > 5 and read > 1000000, (bad[:6], n, read)
             with case("0 hits while sessions are fetched"):
                 keys = [w.add_aws() for _ in range(6)]
@@ -247,9 +235,9 @@ def main():
                 t.start()
                 bad = []
                 while t.is_alive():
-                    bad += scan(s, scanner, ("worker", "master", "auditd", "core", "zygote"))[0]
+                    bad += memscan.scan(s, [scanner], ("worker", "master", "auditd", "core", "zygote"))[0]
                 t.join()
-                bad += scan(s, memscan.Scanner(secrets_of(w)), roles)[0]
+                bad += memscan.scan(s, [memscan.Scanner(secrets_of(w))], roles)[0]
                 assert not bad, bad[:6]
             hunt_roles(s)
             with case("0 hits in files and logs"):

@@ -134,6 +134,11 @@ class Pieces(Reader):
         for pad in range(3):
             self.add(name + ", base64", base64.b64encode(raw[pad:])[:-4])
 
+    def add_key(self, name, numbers):
+        """The private numbers of an RSA key (cryptography's RSAPrivateNumbers)."""
+        for part in ("d", "p", "q", "dmp1", "dmq1", "iqmp"):
+            self.add_number("%s of %s" % (part, name), getattr(numbers, part))
+
     def hits(self, data):
         out = []
         for name, needle in self.needles:
@@ -179,3 +184,18 @@ class Scanner(Reader):
                     return True
                 pos = text.find(needle, pos + 1)
         return False
+
+
+def scan(stack, scanners, roles):
+    """All processes of these roles: hits as (role, pid, form, map), how many were read, and how many bytes."""
+    bad, n, read = [], 0, 0
+    for role in roles:
+        for pid in stack.pids().get(role, []):
+            for scanner in scanners:
+                try:
+                    hits, r, _ = scanner.process(pid)
+                except (FileNotFoundError, ProcessLookupError):
+                    continue    # a sealer whose exchange is over
+                n, read = n + 1, read + r
+                bad += [(role, pid, h[1], h[0][-60:]) for h in hits]
+    return bad, n, read
