@@ -220,7 +220,8 @@ rotate(int argc, char **argv)
 static int
 make_dir(const char *path)
 {
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+	// Public, whatever the umask of who exports.
+	if (mkdir(path, 0755) == 0 ? chmod(path, 0755) == 0 : errno == EEXIST)
 		return 0;
 	cli_fail("cannot make the directory %s: %s", path, strerror(errno));
 	return -1;
@@ -239,7 +240,8 @@ write_whole(const char *dir, const char *name, struct view text)
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	unlink(fresh);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	bool ok = fd >= 0 && write(fd, text.p, text.len) == (ssize_t)text.len && fsync(fd) == 0;
+	bool ok = fd >= 0 && write(fd, text.p, text.len) == (ssize_t)text.len &&
+		  fchmod(fd, 0644) == 0 && fsync(fd) == 0;
 	int err = errno;
 	if (fd >= 0)
 		close(fd);

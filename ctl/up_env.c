@@ -63,7 +63,8 @@ put_openai(struct out *o, const char *url, bool azure)
 {
 	if (azure)
 		put(o,
-		    "# AzureOpenAI(); for OpenAI() unset these: OPENAI_BASE_URL=%s/v1\n"
+		    "# AzureOpenAI(). For OpenAI() instead: export OPENAI_BASE_URL=%s/v1, which "
+		    "AzureOpenAI() would take before its endpoint\n"
 		    "export AZURE_OPENAI_ENDPOINT=%s/azure "
 		    "AZURE_OPENAI_API_KEY=\"$SALLYPORT_KEY\"\n"
 		    "export OPENAI_API_VERSION=2024-10-21 OPENAI_API_KEY=\"$SALLYPORT_KEY\"\n",
@@ -92,8 +93,8 @@ put_aws(struct out *o, const struct up_stack *s, const struct up_urls *urls, con
 		put(o,
 		    "# bedrock-runtime of AWS SDKs; with these two set, they trust this stack's "
 		    "authority alone\n"
-		    "export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=%s AWS_CA_BUNDLE=%s/tls/ca.pem\n"
-		    "export NODE_EXTRA_CA_CERTS=%s/tls/ca.pem\n",
+		    "export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=%s AWS_CA_BUNDLE='%s/tls/ca.pem'\n"
+		    "export NODE_EXTRA_CA_CERTS='%s/tls/ca.pem'\n",
 		    urls->tls, s->dir, s->dir);
 }
 

@@ -223,7 +223,10 @@ def issuer(sh, s):
         text, _ = sh("issuer", "show")
         assert "https://id.example.com/gw/.well-known/jwks.json" in text and got["keys"][0]["kid"] in text, text
     with case("export: what the gateway serves, byte for byte"):
+        old = os.umask(0o077)   # public they are all the same
         out, _ = sh("issuer", "export", target)
+        os.umask(old)
+        assert stat.S_IMODE(os.stat(os.path.join(target, ".well-known")).st_mode) == 0o755
         for name, text in documents(target).items():
             served = s.request("GET", "/gw/.well-known/" + name)
             assert served.status == 200 and served.body.decode() == text, (served, text)
