@@ -67,6 +67,22 @@ if [ "$(cat $deps/venv/stamp 2>/dev/null)" != "$pip_stamp" ]; then
 		-r tests/sdk/requirements-older.txt
 	echo "$pip_stamp" >$deps/venv/stamp
 fi
+# The newest SDKs want a newer Node than Debian's: then a pinned one from the registry, for the tests alone.
+node_pin=22.23.3
+if [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 22 ] &&
+	[ "$($deps/node22/bin/node --version 2>/dev/null)" != "v$node_pin" ]; then
+	case $(uname -m) in
+	aarch64) arch=arm64 ;;
+	*) arch=x64 ;;
+	esac
+	echo "  NPM node $node_pin"
+	rm -rf $deps/node22
+	mkdir -p $deps/node22
+	npm install --prefix $deps/node22 --no-audit --no-fund --no-save --no-package-lock \
+		--ignore-scripts --silent "node-linux-$arch@$node_pin"
+	ln -s "node_modules/node-linux-$arch/bin" $deps/node22/bin
+	$deps/node22/bin/node --version >/dev/null
+fi
 npm_stamp=$(cat tests/sdk/package.json; node --version)
 if [ "$(cat $deps/node/stamp 2>/dev/null)" != "$npm_stamp" ]; then
 	echo "  NPM tests/sdk/package.json"

@@ -17,7 +17,7 @@ limit=${SALLYPORT_TEST_TIMEOUT:-600}
 pattern=${SALLYPORT_TESTS:-.}
 mkdir -p "$logs"
 
-export PATH="$PWD/build/deps/venv/bin:$PATH"
+export PATH="$PWD/build/deps/node22/bin:$PWD/build/deps/venv/bin:$PATH"
 export NODE_PATH="$PWD/build/deps/node/node_modules"
 export PYTHONDONTWRITEBYTECODE=1
 export PYTHONPATH="$PWD/tests/lib${PYTHONPATH:+:$PYTHONPATH}"
