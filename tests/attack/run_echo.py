@@ -184,7 +184,7 @@ def bearer(a):
     mark = a.mark()
     list_ = attacks(key, secret)
     try_all(a, "bearer", vkey, key, secret, "/v1/chat/completions", BODY, list_)
-    n = len(a.audited("key.leak_stopped", mark))
+    n = len(a.audited("key.leak_stopped", mark, least=len(list_)))
     tap.ok(n >= len(list_) - 2, "K5 the audit log has key.leak_stopped for them (%d of %d)" % (n, len(list_)))
     tap.ok(not any(secret[i:i + 8] in json.dumps(a.audit()) for i in range(len(secret) - 8)), "K5 ... without the key in it")
 
@@ -212,7 +212,7 @@ def at_gateway(a):
                 bits = leaked(ln.plain, secret)
                 assert not bits, "%d pieces: %r" % (len(bits), ln.plain[-200:])
                 assert ln.closed and ln.closed["fault"] == NUM["LANE_LEAK"], (ln.closed, ln.plain[-200:])
-    n = len(a.audited("key.leak_stopped", mark))
+    n = len(a.audited("key.leak_stopped", mark, least=len(list_)))
     tap.ok(n == len(list_), "K5 each of them is a key.leak_stopped in the audit log", "%d of %d" % (n, len(list_)))
 
 

@@ -108,9 +108,9 @@ class Arena(Stack):
         r = self.ctl("audit", "tail", "--json", "--lines", "1")
         return json.loads(r.stdout.decode().splitlines()[-1])["seq"]
 
-    def audited(self, event, since, timeout=3.0, **want):
-        """Records of this event after `since` whose fields contain these texts."""
+    def audited(self, event, since, timeout=3.0, least=1, **want):
+        """Records of this event after `since` whose fields contain these texts; waits for `least` of them."""
         def match(r):
             return field(r, "seq") > since and field(r, "event") == event and all(
                 str(v) in str(field(r, k)) for k, v in want.items())
-        return self.wait_audit(match, timeout, since + 1)
+        return self.wait_audit(match, timeout, since + 1, least)

@@ -308,12 +308,12 @@ class Stack:
         r = self.ctl("audit", "export", "--format", "json", "--from", str(from_seq))
         return [json.loads(x) for x in r.stdout.decode().splitlines() if x.strip()]
 
-    def wait_audit(self, predicate, timeout=5.0, from_seq=0):
-        """Records that satisfy predicate, waiting for at least one."""
+    def wait_audit(self, predicate, timeout=5.0, from_seq=0, least=1):
+        """Records that satisfy predicate, waiting for `least` of them."""
         end = time.monotonic() + timeout
         while True:
             got = [r for r in self.audit(from_seq) if predicate(r)]
-            if got or time.monotonic() > end:
+            if len(got) >= least or time.monotonic() > end:
                 return got
             time.sleep(0.1)
 
