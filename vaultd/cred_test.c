@@ -112,7 +112,7 @@ finish(struct cred_test *t, const struct exchange_result *r, const char *ours)
 	    .operation = view_of(ids_operation(t->operation)),
 	    .model = t->probe.model,
 	    .latency_ms = (clock_mono_ns() - t->began_ns) / 1000000U,
-	    .skew_s = (uint64_t)(t->skew_s < 0 ? -t->skew_s : t->skew_s),
+	    .skew_s = MIN((uint64_t)(t->skew_s < 0 ? -t->skew_s : t->skew_s), UINT32_MAX),
 	    .skew_ahead = t->skew_s < 0,
 	    .outcome = view_of(v.outcome)};
 	if (c != NULL)
