@@ -189,7 +189,9 @@ with_model(struct cred_probe *p, const struct catalogue *cat, const struct cred 
 		    c->region);
 	p->no_profile = fit == POLICY_FIT_NO_PROFILE;
 	p->known = p->target.row != NULL;
-	p->model = p->no_profile ? view_of(p->asked_text) : p->target.model;
+	struct view model_sent = p->no_profile ? view_of(p->asked_text) : p->target.model;
+	BUG_IF(view_copy(model_sent, p->sent_text, sizeof(p->sent_text)) != 0); // 2048 at most
+	p->model = view_of(p->sent_text);
 	uint64_t operation = p->asked ? p->target.operation : free_of(p->target.operation);
 	p->op = catalogue_op(cat, operation, c->provider, cred_variant(c));
 	return true;

@@ -22,6 +22,7 @@ struct cred_probe {
 	char body[4096];
 	uint8_t sha256[32];
 	char asked_text[2049]; // the model as given: views may point here
+	char sent_text[2049];  // the model upstream: the credential may change meanwhile
 	struct policy_target target;
 };
 

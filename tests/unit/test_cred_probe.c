@@ -90,6 +90,23 @@ test_without_a_model(void **state)
 	}
 }
 
+// A test takes seconds, and the credential may be replaced meanwhile.
+static void
+test_a_deployment_outlives_its_credential(void **state)
+{
+	(void)state;
+	char model[] = "gpt-4o-mini", name[] = "our-deployment";
+	struct cred c = credential(PROVIDER_AZURE);
+	struct admin_error e = {0};
+	c.extra.deployment[0].model = model;
+	c.extra.deployment[0].name = name;
+	c.extra.deployment_count = 1;
+	assert_true(cred_probe_make(&probe, cat, &c, VIEW("gpt-4o-mini"), &e));
+	memset(name, 'x', sizeof(name) - 1);
+	assert_true(view_eq_str(probe.model, "our-deployment"));
+	assert_non_null(strstr(probe.body, "\"our-deployment\""));
+}
+
 static void
 test_every_known_model(void **state)
 {
@@ -244,6 +261,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_without_a_model),
+	    cmocka_unit_test(test_a_deployment_outlives_its_credential),
 	    cmocka_unit_test(test_every_known_model),
 	    cmocka_unit_test(test_models_that_are_none),
 	    cmocka_unit_test(test_without_an_answer),
