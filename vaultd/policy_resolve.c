@@ -205,20 +205,30 @@ choose_profile(
 	return i >= 0 && with_prefix(cat, c, (unsigned)i, t);
 }
 
-// Field 4 of "arn:partition:service:region:account:resource".
+// Field n of "arn:partition:service:region:account:resource", the first is 0. The resource,
+// which is the last, may hold colons.
+static bool
+arn_field(struct view arn, size_t n, struct view *r)
+{
+	struct view rest = arn;
+	for (size_t i = 0; i < 5; i++) {
+		const char *colon = rest.len == 0 ? NULL : memchr(rest.p, ':', rest.len);
+		if (colon == NULL)
+			return false;
+		*r = (struct view){rest.p, (size_t)(colon - rest.p)};
+		if (i == n)
+			return true;
+		rest = (struct view){colon + 1, rest.len - r->len - 1};
+	}
+	*r = rest;
+	return true;
+}
+
 static bool
 arn_region_fits(const struct cred *c, struct view model)
 {
-	size_t colons = 0, start = 0, i = 0;
-	for (; i < model.len && colons < 4; i++) {
-		if (model.p[i] != ':')
-			continue;
-		if (++colons == 3)
-			start = i + 1;
-	}
-	if (colons < 4)
-		return false;
-	return view_eq_str((struct view){model.p + start, i - 1 - start}, c->region);
+	struct view region;
+	return arn_field(model, 3, &region) && view_eq_str(region, c->region);
 }
 
 // --- residency ---------------------------------------------------------------------------
@@ -228,16 +238,20 @@ arn_region_fits(const struct cred *c, struct view model)
 static bool
 arn_place(struct view arn, struct view *id_r)
 {
-	static const char *const here[] = {":foundation-model/", ":provisioned-model/",
-	    ":custom-model-deployment/", ":imported-model/"};
-	const char *at = memmem(arn.p, arn.len, ":inference-profile/", 19);
+	static const char *const here[] = {"foundation-model/", "provisioned-model/",
+	    "custom-model-deployment/", "imported-model/"};
+	static const char profile[] = "inference-profile/";
+	const size_t skip = sizeof(profile) - 1;
+	struct view what;
 	*id_r = (struct view){0};
-	if (at != NULL) {
-		*id_r = (struct view){at + 19, (size_t)(arn.p + arn.len - at - 19)};
+	if (!arn_field(arn, 5, &what))
+		return false;
+	if (grammar_begins(what, profile)) {
+		*id_r = (struct view){what.p + skip, what.len - skip};
 		return true;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(here); i++)
-		if (memmem(arn.p, arn.len, here[i], strlen(here[i])) != NULL)
+		if (grammar_begins(what, here[i]))
 			return true;
 	return false;
 }

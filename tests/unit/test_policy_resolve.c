@@ -324,6 +324,13 @@ test_residency(void **state)
 	    {"auto", ARN "application-inference-profile/x", POLICY_FIT_GOOD},
 	    {"geo", ARN "provisioned-model/x", POLICY_FIT_GOOD},
 	    {"none", ARN "imported-model/x", POLICY_FIT_GOOD},
+	    // What it is stands once, right behind the account.
+	    {"geo", ARN "application-inference-profile/x:inference-profile/eu." SONNET,
+		POLICY_FIT_NO_PROFILE},
+	    {"none", ARN "application-inference-profile/x:foundation-model/",
+		POLICY_FIT_NO_PROFILE},
+	    {"none", ARN "default-prompt-router/x:imported-model/x", POLICY_FIT_NO_PROFILE},
+	    {"geo", "arn:aws:bedrock:eu-central-1:foundation-model/x", POLICY_FIT_NO_PROFILE},
 	    {"global", "global." SONNET, POLICY_FIT_GOOD},
 	    {"auto", "global." SONNET, POLICY_FIT_GOOD},
 	};
