@@ -89,6 +89,15 @@ good(const struct token *k, uint64_t now_s)
 	return k->has && now_s + TOKEN_MARGIN_S < k->expires_s;
 }
 
+// How long it is until the next try. More than the longest back-off means that the clock went
+// back since, and then nothing is known about the time.
+static uint64_t
+wait_s(const struct token *k, uint64_t now_s)
+{
+	uint64_t wait = k->retry_s > now_s ? k->retry_s - now_s : 0;
+	return wait > TOKEN_BACKOFF_MAX_S ? 0 : wait;
+}
+
 // A changed credential begins anew.
 static struct token *
 get_version(struct tokens *t, uint64_t credential, uint64_t version)
@@ -117,7 +126,7 @@ enum token_state
 token_ask(struct tokens *t, uint64_t credential, uint64_t version, uint64_t now_s)
 {
 	struct token *k = get_version(t, credential, version);
-	bool wait = now_s < k->retry_s;
+	bool wait = wait_s(k, now_s) != 0;
 	if (good(k, now_s)) {
 		if (k->fetching || wait || now_s < k->refresh_s)
 			return TOKEN_GOOD;
@@ -199,14 +208,14 @@ token_why(const struct tokens *t, uint64_t credential, uint64_t now_s, struct de
 	const struct token *k = look(t, credential);
 	BUG_IF(k == NULL);
 	deny_set(d, k->kind == DENY_NONE ? DENY_TOKEN_FAILED : k->kind, "%s", k->message);
-	d->retry_after_ms = k->retry_s > now_s ? (k->retry_s - now_s) * 1000 : 0;
+	d->retry_after_ms = wait_s(k, now_s) * 1000;
 }
 
 bool
 token_drop(struct tokens *t, uint64_t credential, uint64_t now_s)
 {
 	struct token *k = get(t, credential);
-	if (!k->has || now_s < k->got_s + TOKEN_DROP_S)
+	if (!k->has || (now_s >= k->got_s && now_s < k->got_s + TOKEN_DROP_S))
 		return false;
 	empty(k);
 	return true;

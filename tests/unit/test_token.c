@@ -95,6 +95,23 @@ failures_back_off_and_a_change_begins_anew(void **state)
 	assert_int_equal(token_ask(tokens, 3, 2, now), TOKEN_GOOD);
 }
 
+// After hours ahead of time: neither is a try put off by them, nor is a refusal told that no
+// message can hold, nor does what came then stay for good.
+static void
+a_clock_that_goes_back_holds_nothing_up(void **state)
+{
+	(void)state;
+	const uint64_t back = 400U * 86400U;
+	struct deny d = {0};
+	assert_int_equal(token_ask(tokens, 3, 1, T0), TOKEN_FETCH);
+	token_fail(tokens, 3, 1, DENY_PROVIDER_AUTH, "refused", T0);
+	token_why(tokens, 3, T0 - back, &d);
+	assert_true(d.retry_after_ms <= TOKEN_BACKOFF_MAX_S * 1000U);
+	assert_int_equal(token_ask(tokens, 3, 1, T0 - back), TOKEN_FETCH);
+	put(1, T0, 3600);
+	assert_true(token_drop(tokens, 3, T0 - back));
+}
+
 static void
 a_gateway_cannot_make_it_fetch_without_end(void **state)
 {
@@ -354,6 +371,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	    T(one_fetch_then_good_until_refresh_then_never_expired),
 	    T(failures_back_off_and_a_change_begins_anew),
+	    T(a_clock_that_goes_back_holds_nothing_up),
 	    T(a_gateway_cannot_make_it_fetch_without_end),
 	    T(clocks_are_believed_within_bounds),
 	    T(the_request_is_that_of_the_vector),
