@@ -17,6 +17,7 @@
 #include "vaultd/head.h"
 #include "vaultd/lane_ctl.h"
 #include "vaultd/lane_note.h"
+#include "proto/grammar.h"
 
 #define EXCHANGE_MAGIC 0x65786368U
 #define ENDED_MAX      64U    // sealers that were let go and whose EXITED is still to come
@@ -272,6 +273,15 @@ relay_lost(struct exchange *x, const char *code, const char *message)
 	x->core->exchanges->ended++;
 }
 
+// Words of others, for people: one line, and never half a character.
+static void
+make_plain(char *text)
+{
+	for (char *p = text; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+}
+
 static enum chan_status
 on_fault(struct exchange *x, struct link *l, const struct frame *f)
 {
@@ -284,6 +294,7 @@ on_fault(struct exchange *x, struct link *l, const struct frame *f)
 	char why[200];
 	snprintf(why, sizeof(why), "The host's certificate was not acceptable: %.*s",
 	    (int)MIN(m.detail.len, 120U), m.detail.len == 0 ? "no reason given" : m.detail.p);
+	make_plain(why);
 	if (m.fault == LANE_TLS_FAILED)
 		fail(x, "tls_failed", why);
 	else if (m.fault == LANE_LEAK)
@@ -291,6 +302,17 @@ on_fault(struct exchange *x, struct link *l, const struct frame *f)
 	else
 		fail(x, "connection_lost", "The connection ended before the answer.");
 	return CHAN_EOF;
+}
+
+bool
+exchange_answer_sound(const struct msg_exchanged *m)
+{
+	for (size_t i = 0; i < m->message.len; i++)
+		if (m->message.p[i] < 0x20 || m->message.p[i] > 0x7e)
+			return false;
+	return grammar_visible(m->error_type) && grammar_visible(m->code) &&
+	       grammar_visible(m->access_key_id) && grammar_visible(m->secret) &&
+	       grammar_visible(m->session_token);
 }
 
 static enum chan_status
@@ -301,6 +323,8 @@ on_exchanged(struct exchange *x, struct link *l, const struct frame *f)
 		return CHAN_REJECT;
 	if (x->phase != ASKED)
 		return chan_reject(link_chan(l), "EXCHANGED without a question");
+	if (!exchange_answer_sound(&m))
+		return chan_reject(link_chan(l), "EXCHANGED with text that no sealer sends");
 	end(x, &(struct exchange_result){.answer = &m});
 	return CHAN_EOF; // the link is gone
 }
@@ -475,9 +499,7 @@ exchange_on_relay_failed(struct gateway *gw, const struct frame *f)
 	char why[200];
 	snprintf(why, sizeof(why), "The host of the exchange cannot be reached: %.*s",
 	    (int)MIN(m.message.len, 120U), m.message.len == 0 ? "no reason given" : m.message.p);
-	for (char *p = why; *p != '\0'; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			*p = '?';
+	make_plain(why);
 	relay_lost(x, "provider_unreachable", why);
 	return CHAN_OK;
 }

@@ -56,6 +56,9 @@ void exchange_set_free(struct exchanges *e); // no done is called any more
 bool exchange_start(
     struct core *core, const struct exchange_request *r, struct exchange_result *why_r);
 
+// What a sealer hands over is one line of visible text each; its message may have spaces.
+bool exchange_answer_sound(const struct msg_exchanged *m);
+
 enum chan_status exchange_on_relay_failed(struct gateway *gw, const struct frame *f);
 void exchange_gateway_gone(struct core *core, uint64_t gateway);
 void exchange_on_exited(struct core *core, const struct msg_exited *m);

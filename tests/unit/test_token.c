@@ -5,6 +5,7 @@
 #include "vaultd/token.h"
 
 #include "tests/unit/core_fixture.h"
+#include "vaultd/exchange.h"
 #include "vaultd/sealer_exchange.h"
 #include "vaultd/sealer_sts.h"
 #include "vaultd/sts.h"
@@ -340,6 +341,7 @@ whole_answers_only(void **state)
 	assert_int_equal(m.status, 200);
 	assert_int_equal(m.server_time_s, 1795269600);
 	assert_true(view_eq_str(m.secret, "a/b&c") && secmem_contains(m.secret.p));
+	assert_true(exchange_answer_sound(&m));
 	sealer_exchange_free(x);
 	// Credentials in an error answer, and an endless one.
 	x = sealer_exchange_new();
@@ -364,6 +366,29 @@ whole_answers_only(void **state)
 	sealer_exchange_free(x);
 }
 
+// A sealer reads what strangers send. Should one of them take it over, then nothing that it
+// says gets further than a field of the request it is for.
+static void
+answers_hold_nothing_but_text(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"", "\r\nhost: evil", "a b\n", "\x1b[2J", "\xc3\xa9"};
+	struct msg_exchanged good = {.code = VIEW("Refused"), .message = VIEW("two words")}, m;
+	assert_true(exchange_answer_sound(&good));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct view v = i == 0 ? (struct view){"\0", 1} : view_of(bad[i]);
+		struct view *const field[] = {&m.error_type, &m.code, &m.message, &m.access_key_id,
+		    &m.secret, &m.session_token};
+		for (size_t k = 0; k < ARRAY_LEN(field); k++) {
+			m = good;
+			*field[k] = v;
+			assert_false(exchange_answer_sound(&m));
+		}
+	}
+	good.secret = VIEW("two words");
+	assert_false(exchange_answer_sound(&good));
+}
+
 int
 main(void)
 {
@@ -379,6 +404,7 @@ main(void)
 	    T(answers_are_read),
 	    T(roles_are_read),
 	    T(whole_answers_only),
+	    cmocka_unit_test(answers_hold_nothing_but_text),
 	};
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);
 }
