@@ -141,6 +141,15 @@ link_free(struct link *l)
 	free(l);
 }
 
+void
+link_drain(struct link *l)
+{
+	CHECK_OBJ(l, LINK_MAGIC);
+	BUG_IF(l->freed != NULL);
+	if (!l->closed)
+		on_readable(-1, 0, l);
+}
+
 struct chan *
 link_chan(struct link *l)
 {

@@ -22,6 +22,10 @@ struct link *link_new(struct event_base *base, struct chan *c, link_frame_fn *on
     link_close_fn *on_close, void *cookie);
 void link_free(struct link *l); // NULL is allowed; cancels everything
 
+// Takes at once what has come already, when somebody else tells that its peer is gone. Its
+// callbacks may free it, so never call this from inside of one.
+void link_drain(struct link *l);
+
 struct chan *link_chan(struct link *l);
 void *link_cookie(struct link *l);
 

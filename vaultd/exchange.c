@@ -35,6 +35,7 @@ struct exchange {
 	uint64_t gateway; // that relays
 	bool second;	  // worker already
 	bool secret_used;
+	bool died;    // its sealer ended, and not by itself
 	uint64_t seq; // of the intent
 	char credential_id[CRED_ID_SIZE];
 	struct event *timer;
@@ -329,6 +330,16 @@ on_exchanged(struct exchange *x, struct link *l, const struct frame *f)
 	return CHAN_EOF; // the link is gone
 }
 
+// A worker that went away ends the sealer before we hear of it.
+static void
+sealer_lost(struct exchange *x)
+{
+	if (x->died)
+		fail(x, "sealer_died", "The process that spoke with the provider ended.");
+	else
+		relay_lost(x, "connection_lost", "The connection to the provider was lost.");
+}
+
 static enum chan_status
 on_frame(void *cookie, struct link *l, const struct frame *f)
 {
@@ -363,8 +374,7 @@ on_close(void *cookie, struct link *l, enum chan_status why)
 	struct lane_note_who who = who_of(x);
 	if (why == CHAN_REJECT)
 		lane_note_rejected(&who, false, chan_reason(link_chan(l)));
-	// A worker that went away ends the sealer before we hear of it.
-	relay_lost(x, "connection_lost", "The connection to the provider was lost.");
+	sealer_lost(x);
 }
 
 // NULL, or why not: nothing that the provider or the network would have to do with.
@@ -464,7 +474,7 @@ exchange_start(struct core *core, const struct exchange_request *r, struct excha
 }
 
 // A sealer whose worker could not connect ends cleanly, and the zygote may say so before the
-// worker says why.
+// worker says why, and before we have read what the sealer said last.
 void
 exchange_on_exited(struct core *core, const struct msg_exited *m)
 {
@@ -473,10 +483,13 @@ exchange_on_exited(struct core *core, const struct msg_exited *m)
 		return;
 	struct lane_note_who who = who_of(x);
 	lane_note_exit(&who, m);
-	if (x->phase == OPENING && m->exit_code == 0 && m->signal == 0)
-		relay_lost(x, "connection_lost", "The connection to the provider was not made.");
-	else
-		fail(x, "sealer_died", "The process that spoke with the provider ended.");
+	x->died = m->exit_code != 0 || m->signal != 0;
+	if (x->link != NULL)
+		link_drain(x->link);
+	x = find(core, m->sealer);
+	BUG_IF(x == NULL);
+	if (x->phase != ENDED)
+		sealer_lost(x);
 	x = find(core, m->sealer); // another one, when another sealer has taken over
 	BUG_IF(x == NULL);
 	forget(x);

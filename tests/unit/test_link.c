@@ -120,6 +120,30 @@ test_pause(void **state)
 	assert_int_equal(sealer.frames, 1);
 }
 
+// Frames first, then the end, without a turn of the loop between them.
+static void
+test_drain(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++)
+		link_send_raw(gw.link, MSG_BODY, i, "body", 4);
+	assert_int_equal(chan_flush(link_chan(gw.link)), CHAN_OK);
+	link_drain(sealer.link);
+	assert_int_equal(sealer.frames, 3);
+	assert_int_equal(sealer.closes, 0);
+	link_send_raw(gw.link, MSG_BODY, 3, "body", 4);
+	assert_int_equal(chan_flush(link_chan(gw.link)), CHAN_OK);
+	link_free(gw.link);
+	gw.link = NULL;
+	link_drain(sealer.link);
+	assert_int_equal(sealer.frames, 4);
+	link_drain(sealer.link);
+	assert_int_equal(sealer.closes, 1);
+	link_drain(sealer.link); // ended
+	turn(2);
+	assert_int_equal(sealer.closes, 1);
+}
+
 static void
 test_free_in_callback(void **state)
 {
@@ -158,6 +182,7 @@ main(void)
 	    T(test_gathered),
 	    T(test_backlog_drains),
 	    T(test_pause),
+	    T(test_drain),
 	    T(test_free_in_callback),
 	    T(test_reject),
 	};
