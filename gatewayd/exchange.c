@@ -275,6 +275,12 @@ exchange_on_lane_closed(struct exchange *x, enum lane_fault fault, struct view d
 	CHECK_OBJ(x, EXCHANGE_MAGIC);
 	x->lane = NULL;
 	bool ended = fault == LANE_UPSTREAM_EOF || fault == LANE_TRUNCATED;
+	if (ended && x->holding) {
+		// No GO yet, and not a byte: the answer that is kept is the last attempt's.
+		x->a.failure.code = "provider_closed";
+		attempt_on_answer(x, ANSWER_FAILED);
+		return;
+	}
 	if (ended && !x->a.any && x->reused && !x->retried) {
 		// A kept connection that the provider closed just as we used it.
 		x->restart = true;

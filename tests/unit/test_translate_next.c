@@ -145,6 +145,46 @@ test_held_error_is_given(void **state)
 	expect("provider_overloaded");
 }
 
+// The next attempt's connection ends before GO: the client gets the error that was kept, and
+// the connection's end is none of that answer.
+static void
+test_held_error_and_a_closed_lane(void **state)
+{
+	(void)state;
+	to_messages(0);
+	to_messages(1);
+	gw.attempts = 2;
+	gw.auto_go = false;
+	for (int how = 0; how < 4; how++) {
+		gw_connect_client();
+		clear();
+		gw_post(how % 2 == 0 ? ASK_STREAM : ASK);
+		e = gw_wait(MSG_USE);
+		uint64_t id = e->id;
+		gw_go(id, 0);
+		gw_settle();
+		if (how % 2 == 0)
+			gw_plain(e->b, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+				       "Connection: close\r\n\r\n" START FAULT);
+		else
+			answer(e->b, 200, "Content-Type: application/json\r\n", "[]");
+		e = gw_wait(MSG_USE);
+		assert_int_equal(e->a, 1);
+		gw_lane_closed(e->b, LANE_UPSTREAM_EOF);
+		gw_settle();
+		assert_int_equal(read(gw.client, gw.answer, 1), -1);
+		if (how < 2)
+			gw_go(id, 1);
+		else
+			gw_deny(id, 429, "rate_limited");
+		gw_read("\"error\"");
+		expect(how % 2 == 0 ? "HTTP/1.1 503" : "HTTP/1.1 502");
+		expect_not("provider_closed");
+		gw_settle();
+	}
+	assert_int_equal(gw_count(MSG_APPEND), 2 + 2 + 1 + 1);
+}
+
 // The plan says otherwise than the cached one that USE went ahead with.
 static void
 test_plan_changed(void **state)
@@ -180,6 +220,6 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
 	const struct CMUnitTest tests[] = {T(test_next_is_native), T(test_next_is_translated),
 	    T(test_error_before_go), T(test_next_cannot_be_translated), T(test_held_error_is_given),
-	    T(test_plan_changed)};
+	    T(test_held_error_and_a_closed_lane), T(test_plan_changed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
