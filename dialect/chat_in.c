@@ -130,8 +130,7 @@ static const struct chat_field outer_fields[] = {
     {"frequency_penalty", offsetof(struct outer, frequency_penalty)},
 };
 
-// A parameter that no target takes. false and null ask for nothing. The name goes into a
-// header: one that is no plain word is not repeated.
+// A parameter that no target takes. false and null ask for nothing.
 static bool
 unknown(void *cookie, struct view name, struct jv value)
 {
@@ -139,13 +138,9 @@ unknown(void *cookie, struct view name, struct jv value)
 	char param[64];
 	if (jv_is(value, JV_NONE) || jv_is(value, JV_FALSE))
 		return true;
-	bool plain = view_copy(name, param, sizeof(param)) == 0 && name.len != 0;
-	for (size_t i = 0; plain && i < name.len; i++) {
-		char c = name.p[i];
-		plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c >= '0' && c <= '9') || c == '_';
-	}
-	return side_drop(r->d, plain ? param : "other", r->f);
+	if (view_copy(name, param, sizeof(param)) != 0)
+		param[0] = '\0';
+	return side_drop(r->d, param, r->f);
 }
 
 static bool

@@ -146,8 +146,8 @@ read_rest(struct dialect *d, const struct embed *e, struct jv root, struct diale
 		if (is_known || jv_is(v, JV_NULL))
 			continue;
 		char param[64];
-		if (name.len == 0 || view_copy(name, param, sizeof param) != 0)
-			continue;
+		if (view_copy(name, param, sizeof param) != 0)
+			param[0] = '\0';
 		if (!side_drop(d, param, f))
 			return false;
 	}

@@ -34,9 +34,20 @@ listed(const struct buf *list, const char *param)
 	return false;
 }
 
+// Names of parameters may be the client's own, and the list is a header.
+static bool
+is_plain(const char *param)
+{
+	size_t n = strspn(param, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789_-.[]");
+	return n != 0 && param[n] == '\0';
+}
+
 bool
 side_drop(struct dialect *d, const char *param, struct dialect_fault *f)
 {
+	if (!is_plain(param))
+		param = "other";
 	if (d->r.strict_params)
 		return side_fault(f, "unsupported_parameter", param,
 		    "The model that serves this request has no equivalent of '%s'. Leave it out.",
@@ -65,15 +76,19 @@ side_header(struct dialect *d, enum header_id id, struct view value)
 	BUG_IF(d->header_text.failed);
 }
 
-// As much of v as fits, whole characters only, control characters as spaces.
+// As much of v as fits, whole characters only, control characters as spaces. What is no text
+// (payloads of exceptions may be anything) loses all that is not ASCII.
 static void
 keep(char *dst, size_t size, struct view v)
 {
 	size_t n = MIN(v.len, size - 1);
 	while (n > 0 && n < v.len && ((unsigned char)v.p[n] & 0xc0) == 0x80)
 		n--;
-	for (size_t i = 0; i < n; i++)
-		dst[i] = (unsigned char)v.p[i] < ' ' ? ' ' : v.p[i];
+	bool text = mp_utf8_valid(v.p, n);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)v.p[i];
+		dst[i] = c < ' ' ? ' ' : c >= 0x80 && !text ? '?' : v.p[i];
+	}
 	dst[n] = '\0';
 }
 

@@ -358,6 +358,21 @@ test_count_on_vertex(void **state)
 	fixture_free(&x);
 }
 
+// The payload of an exception may be anything, its message goes into our JSON.
+static void
+test_exception_that_is_no_text(void **state)
+{
+	(void)state;
+	struct fixture x;
+	fixture_init(&x, DIALECT_MESSAGES_INVOKE, "m");
+	assert_true(fixture_open(&x, "{" USER "}"));
+	assert_int_equal(
+	    dialect_event(x.d, VIEW("\xff"), VIEW("a\xff\n\xc3"), true, &x.out), DIALECT_FAILED);
+	assert_string_equal(dialect_failure(x.d)->type, "?");
+	assert_string_equal(dialect_failure(x.d)->message, "a? ?");
+	fixture_free(&x);
+}
+
 int
 main(void)
 {
@@ -372,6 +387,7 @@ main(void)
 	    cmocka_unit_test(test_bedrock_stream),
 	    cmocka_unit_test(test_bedrock_metrics_when_events_are_silent),
 	    cmocka_unit_test(test_9_bedrock_exceptions),
+	    cmocka_unit_test(test_exception_that_is_no_text),
 	    cmocka_unit_test(test_vertex_stream_every_cut),
 	    cmocka_unit_test(test_39_count_on_bedrock),
 	    cmocka_unit_test(test_count_on_vertex),

@@ -162,6 +162,30 @@ test_bad_answers(void **state)
 	fixture_free(&x);
 }
 
+// The list is a header of the answer, and a name is whatever the client wrote.
+static void
+test_dropped_names(void **state)
+{
+	(void)state;
+	struct fixture x;
+	fixture_init(&x, DIALECT_EMBED_GEMINI, "m");
+	static const char *const odd[] = {"{\"input\":\"a\",\"\x7f\":1}",
+	    "{\"input\":\"a\",\" b\":1}", "{\"input\":\"a\",\"\":1}",
+	    "{\"input\":\"a\",\"\\r\\nx: y\":1}", "{\"input\":\"a\",\"b,c\":1}",
+	    "{\"input\":\"a\",\"a_name_of_more_than_sixty_three_bytes_which_is_not_repeated_here_"
+	    "\":"
+	    "1}"};
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		x.r.strict_params = false;
+		assert_true(fixture_open(&x, odd[i]));
+		assert_true(view_eq_str(dialect_dropped(x.d), "other"));
+		x.r.strict_params = true;
+		assert_false(fixture_open(&x, odd[i]));
+		assert_string_equal(x.fault.param, "other");
+	}
+	fixture_free(&x);
+}
+
 int
 main(void)
 {
@@ -171,6 +195,7 @@ main(void)
 	    cmocka_unit_test(test_vertex),
 	    cmocka_unit_test(test_titan),
 	    cmocka_unit_test(test_cohere),
+	    cmocka_unit_test(test_dropped_names),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_bad_answers),
 	};
