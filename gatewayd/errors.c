@@ -13,6 +13,8 @@
 #include "common/eventstream.h"
 #include "common/http_write.h"
 
+#define MESSAGE_MAX 600U
+
 struct type_row {
 	unsigned status;
 	const char *openai;
@@ -68,29 +70,39 @@ dump(json_t *o, char *out, size_t cap)
 	return n;
 }
 
+// How much of a text is told: whole characters, and nothing behind bytes that are no text.
+static size_t
+told_len(struct view text)
+{
+	size_t n = MIN(text.len, MESSAGE_MAX);
+	while (n != 0 && !mp_utf8_valid(text.p, n))
+		n--;
+	return n;
+}
+
 static size_t
 body(enum api d, const struct failure *f, const char *request_id, char *out, size_t cap)
 {
 	const struct type_row *t = type_of(f->status);
 	const char *p = f->message.p;
-	int n = (int)MIN(f->message.len, 600U);
+	size_t n = told_len(f->message);
 	switch (d) {
 	case DIALECT_OPENAI:
-		return dump(json_pack("{s:{s:s%,s:s,s:n,s:s}}", "error", "message", p, (size_t)n,
-				"type", t->openai, "param", "code", f->code),
+		return dump(json_pack("{s:{s:s%,s:s,s:n,s:s}}", "error", "message", p, n, "type",
+				t->openai, "param", "code", f->code),
 		    out, cap);
 	case DIALECT_ANTHROPIC:
-		return dump(json_pack("{s:s,s:{s:s,s:s%,s:s},s:s}", "type", "error", "error",
-				"type", t->anthropic, "message", p, (size_t)n, "code", f->code,
-				"request_id", request_id),
+		return dump(
+		    json_pack("{s:s,s:{s:s,s:s%,s:s},s:s}", "type", "error", "error", "type",
+			t->anthropic, "message", p, n, "code", f->code, "request_id", request_id),
 		    out, cap);
 	case DIALECT_BEDROCK:
-		return dump(json_pack("{s:s%}", "message", p, (size_t)n), out, cap);
+		return dump(json_pack("{s:s%}", "message", p, n), out, cap);
 	case DIALECT_GOOGLE:
 		return dump(json_pack("{s:{s:i,s:s%,s:s,s:[{s:s,s:s,s:s}]}}", "error", "code",
-				(int)f->status, "message", p, (size_t)n, "status", t->google,
-				"details", "@type", "type.googleapis.com/google.rpc.ErrorInfo",
-				"reason", f->code, "domain", "sallyport"),
+				(int)f->status, "message", p, n, "status", t->google, "details",
+				"@type", "type.googleapis.com/google.rpc.ErrorInfo", "reason",
+				f->code, "domain", "sallyport"),
 		    out, cap);
 	}
 	BUG("unknown dialect");
@@ -174,11 +186,11 @@ size_t
 errors_event(enum api d, bool named, const struct failure *f, const char *request_id,
     char out[ERRORS_EVENT_MAX])
 {
-	char text[2048];
+	char text[ERRORS_BODY_MAX];
 	size_t len;
 	if (d == DIALECT_OPENAI && named) {
 		const char *p = f->message.p;
-		size_t n = MIN(f->message.len, 600U);
+		size_t n = told_len(f->message);
 		len = dump(json_pack("{s:s,s:s,s:s%,s:n,s:{s:s%,s:s,s:n,s:s}}", "type", "error",
 			       "code", f->code, "message", p, n, "param", "error", "message", p, n,
 			       "type", type_of(f->status)->openai, "param", "code", f->code),

@@ -224,6 +224,29 @@ test_bedrock_event(void **state)
 	eventstream_free(&e);
 }
 
+// Cut between characters, and before bytes that are no text: JSON has no room for them.
+static void
+test_message_is_text(void **state)
+{
+	(void)state;
+	static char long_one[602];
+	for (size_t i = 0; i < 300; i++)
+		memcpy(long_one + 1 + 2 * i, "\xc3\xa9", 2);
+	long_one[0] = 'x';
+	struct failure f = {.status = 502, .code = "c"};
+	struct view messages[] = {VIEW("ok\xff tail"), {long_one, 601}};
+	size_t wanted[] = {2, 599};
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+		struct parsed r;
+		f.message = messages[i];
+		parse(&r, DIALECT_OPENAI, &f, true);
+		assert_int_equal(strlen(text(r.body, "error", "message")), wanted[i]);
+		done(&r);
+		char event[ERRORS_EVENT_MAX];
+		assert_true(errors_event(DIALECT_OPENAI, true, &f, id, event) > 0);
+	}
+}
+
 int
 main(void)
 {
@@ -235,6 +258,7 @@ main(void)
 	    cmocka_unit_test(test_every_status),
 	    cmocka_unit_test(test_final_for_deaf_clients),
 	    cmocka_unit_test(test_long_message_is_cut),
+	    cmocka_unit_test(test_message_is_text),
 	    cmocka_unit_test(test_stream_events),
 	    cmocka_unit_test(test_bedrock_event),
 	};
