@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "gatewayd/h2_stream.h"
 #include "gatewayd/wire.h"
@@ -14,6 +15,7 @@
 #define STREAMS_MAX  128U
 #define WINDOW	     (1U << 20) // of a connection; a stream has the default, 64 KiB
 #define BACKLOG_HIGH (256U * 1024U)
+#define CLOSING_S    5U
 #define LAST_CALL_MS 200U	   // streams that the client opened meanwhile are served
 #define HEAD_MAX     (64U * 1024U) // told to the peer; the parser of HTTP/1.1 enforces its own
 
@@ -35,6 +37,13 @@ h2_free(struct h2 *h)
 		h->w->on_quiet(h->w);
 }
 
+static void
+set_timer(struct h2 *h, uint64_t seconds)
+{
+	struct timeval tv = {.tv_sec = (time_t)seconds};
+	event_add(&h->timer, &tv);
+}
+
 // Writes what the session has to say, as far as the wire takes it.
 void
 h2_pump(struct h2 *h)
@@ -53,7 +62,8 @@ h2_pump(struct h2 *h)
 	h->inside = false;
 	if (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session) &&
 	    !h->finishing) {
-		h->finishing = true;
+		h->finishing = h->ending = true;
+		set_timer(h, h->w->config->limits.idle_timeout_s);
 		wire_finish(h->wire, false);
 	}
 }
@@ -68,7 +78,6 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *coo
 		return 0;
 	struct h2_stream *s = h2_stream_new(h, frame->hd.stream_id);
 	nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, s);
-	event_del(&h->timer);
 	return 0;
 }
 
@@ -123,10 +132,7 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *cooki
 		return 0;
 	nghttp2_session_set_stream_user_data(session, id, NULL);
 	h2_stream_free(s);
-	if (TAILQ_EMPTY(&h->streams)) {
-		struct timeval tv = {.tv_sec = (time_t)h->w->config->limits.idle_timeout_s};
-		event_add(&h->timer, &tv);
-	}
+	h->moved_ns = clock_mono_ns();
 	return 0;
 }
 
@@ -169,12 +175,45 @@ static const struct wire_ops ops = {
     .early_close = true,
 };
 
+// For how many seconds nothing may move; 0: for as long as we take.
+static uint64_t
+patience(const struct h2 *h)
+{
+	const struct config_limits *l = &h->w->config->limits;
+	uint64_t seconds = h->asked ? l->idle_timeout_s : l->header_timeout_s;
+	// A client that reads may be as slow as a provider.
+	if (wire_backlog(h->wire) != 0)
+		seconds = MAX(seconds, l->upstream_idle_timeout_s);
+	for (const struct h2_stream *s = TAILQ_FIRST(&h->streams); s != NULL;
+	     s = h2_stream_next(s)) {
+		enum h2_turn turn = h2_stream_turn(s);
+		if (turn == H2_TURN_OURS)
+			return 0;
+		if (turn == H2_TURN_TO_READ)
+			seconds = MAX(seconds, l->upstream_idle_timeout_s);
+	}
+	return seconds;
+}
+
+// A client that leaves heads unfinished or windows shut holds no connection for ever. Checked
+// lazily, like the timers of exchanges.
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct h2 *h = arg;
 	CHECK_OBJ(h, H2_MAGIC);
+	if (h->ending) { // it does not even take our last words
+		h2_free(h);
+		return;
+	}
+	uint64_t limit = patience(h), gone = (clock_mono_ns() - h->moved_ns) / 1000000000U;
+	if (limit == 0 || gone < limit) {
+		set_timer(h, limit == 0 ? h->w->config->limits.idle_timeout_s : limit - gone);
+		return;
+	}
+	h->ending = true;
+	set_timer(h, CLOSING_S);
 	nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
 	h2_pump(h);
 }
@@ -266,8 +305,8 @@ h2_take(struct worker *w, struct wire *wire, const char peer[REQUEST_PEER_MAX], 
 	h->session = session_new(h);
 	evtimer_assign(&h->timer, w->base, on_timer, h);
 	evtimer_assign(&h->last_call, w->base, on_last_call, h);
-	struct timeval tv = {.tv_sec = (time_t)w->config->limits.header_timeout_s};
-	event_add(&h->timer, &tv);
+	h->moved_ns = clock_mono_ns();
+	set_timer(h, w->config->limits.header_timeout_s);
 	TAILQ_INSERT_TAIL(&w->h2s, h, link);
 	wire_own(wire, &ops, h);
 	if (w->draining)

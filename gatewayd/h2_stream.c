@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "common/http_write.h"
 #include "gatewayd/client.h"
 #include "gatewayd/wire.h"
@@ -93,6 +94,22 @@ reset(struct h2_stream *s, uint32_t code)
 	h2_pump(s->h);
 }
 
+// The client code behind a pair has deadlines of its own, so without an answer it is never the
+// client's turn there. What is left of a stream that was answered is for it to end.
+enum h2_turn
+h2_stream_turn(const struct h2_stream *s)
+{
+	if (evbuffer_get_length(s->out) != 0)
+		return H2_TURN_TO_READ;
+	return s->wire != NULL ? H2_TURN_OURS : H2_TURN_TO_SEND;
+}
+
+const struct h2_stream *
+h2_stream_next(const struct h2_stream *s)
+{
+	return TAILQ_NEXT(s, link);
+}
+
 // --- the request ----------------------------------------------------------------------
 
 static bool
@@ -170,6 +187,8 @@ h2_stream_head(struct h2_stream *s, bool end)
 	CHECK_OBJ(s, STREAM_MAGIC);
 	if (s->reset)
 		return;
+	s->h->asked = true;
+	s->h->moved_ns = clock_mono_ns();
 	if (s->head.failed || s->path.len == 0) {
 		reset(s, NGHTTP2_ENHANCE_YOUR_CALM);
 		return;
@@ -249,6 +268,8 @@ provide(nghttp2_session *session, int32_t id, uint8_t *buf, size_t cap, uint32_t
 	struct h2_stream *s = source->ptr;
 	CHECK_OBJ(s, STREAM_MAGIC);
 	int n = evbuffer_remove(s->out, buf, cap);
+	if (n > 0)
+		s->h->moved_ns = clock_mono_ns();
 	if (evbuffer_get_length(s->out) == 0 && s->answer_ended)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	else if (n <= 0)

@@ -20,7 +20,10 @@ struct h2 {
 	struct wire *wire; // of the client
 	nghttp2_session *session;
 	struct h2_streams streams;
-	struct event timer; // without streams: the idle connection ends
+	struct event timer; // looks whether the client still takes part
+	uint64_t moved_ns;  // when a stream last got on
+	bool asked;	    // a whole request head came
+	bool ending;	    // it was told that the connection ends
 	TAILQ_ENTRY(h2) link;
 	struct event last_call; // the worker drains: from then on no more streams
 	uint64_t source;
@@ -30,6 +33,11 @@ struct h2 {
 };
 
 void h2_pump(struct h2 *h);
+
+// Who has to act for a stream to get on.
+enum h2_turn { H2_TURN_OURS, H2_TURN_TO_READ, H2_TURN_TO_SEND };
+enum h2_turn h2_stream_turn(const struct h2_stream *s);
+const struct h2_stream *h2_stream_next(const struct h2_stream *s); // of its connection
 
 struct h2_stream *h2_stream_new(struct h2 *h, int32_t id);
 void h2_stream_free(struct h2_stream *s);

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -353,6 +354,20 @@ def test_limits(s):
                 h.close()
             time.sleep(0.2)
             assert g.chat(s.key).status == 200
+        with case("HTTP/2: no unfinished head, request or reading of an answer holds a connection for ever"):
+            frame = lambda kind, flags, stream, data: struct.pack("!I", len(data))[1:] + bytes([kind, flags]) + struct.pack("!I", stream) + data
+            field = lambda n, v: b"\0" + bytes([len(n)]) + n + bytes([len(v)]) + v
+            ask = lambda method, path: b"".join(field(*f) for f in (
+                (b":method", method), (b":scheme", b"http"), (b":path", path), (b":authority", b"x")))
+            preface, get = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ask(b"GET", b"/healthz")
+            no_window = struct.pack("!HI", 4, 0)
+            for what, data in (("head", frame(4, 0, 0, b"") + frame(1, 1, 1, get)),
+                               ("body", frame(4, 0, 0, b"") + frame(1, 4, 1, ask(b"POST", b"/nothing"))),
+                               ("answer", frame(4, 0, 0, no_window) + frame(1, 5, 1, get))):
+                start = time.monotonic()
+                got = raw(g, preface + data, 10.0)
+                assert (b"\x88" in got) == (what == "answer"), (what, got)
+                assert 0.5 < time.monotonic() - start < 9, (what, got)
         with case("a silent provider is a 504 after upstream_idle_timeout_s"):
             start = time.monotonic()
             r = g.chat(s.key, model="hang")
