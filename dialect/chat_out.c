@@ -4,9 +4,8 @@
 
 #include <string.h>
 
-// A whole answer is bounded by the caller, who bounds what it reads; escaping makes at
-// most six bytes of one.
-#define COLLECT_MAX ((size_t)1 << 30)
+// As much as an answer may have; one that is larger fails.
+#define COLLECT_MAX ((size_t)64 << 20)
 
 static void
 copy_clipped(char *dst, size_t size, struct view v)

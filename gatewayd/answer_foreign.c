@@ -117,6 +117,13 @@ broken(struct answer *a, const char *code, const char *message)
 	return refuse(a, &e);
 }
 
+static enum answer_result
+crowded(struct answer *a)
+{
+	return answer_failed(
+	    a, 503, "overloaded", VIEW("The gateway holds as many answers as it can; retry."));
+}
+
 // --- bodies ------------------------------------------------------------------------
 
 // Where the provider says it in a place that facts.c does not know (embeddings).
@@ -176,6 +183,8 @@ answer_foreign_body(struct answer *a, struct view bytes)
 		return ANSWER_MORE;
 	}
 	bool good = translate_feed(a->t, bytes);
+	if (translate_crowded(a->t))
+		return crowded(a);
 	enum answer_result r = judge(a);
 	if (r != ANSWER_MORE || good)
 		return r;
@@ -213,6 +222,8 @@ answer_foreign_end(struct answer *a)
 	struct view body = {.p = a->held, .len = a->held_len};
 	bool good = translate_answer(a->t, body);
 	count_tokens(a);
+	if (translate_crowded(a->t))
+		return crowded(a);
 	if (good) {
 		struct view out = buf_done(&a->t->out);
 		answer_begin(a, (int64_t)out.len);

@@ -90,7 +90,8 @@ limits_disconnect(struct limits *l, uint64_t source)
 bool
 limits_buffer(struct limits *l, size_t bytes)
 {
-	if (bytes > l->buffered_max - MIN(l->buffered, l->buffered_max))
+	uint64_t held = l->buffered + (l->unsent == NULL ? 0 : *l->unsent);
+	if (bytes > l->buffered_max - MIN(held, l->buffered_max))
 		return false;
 	l->buffered += bytes;
 	return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one worker may hold at a time: client connections, connections per source
-// address, bytes of request bodies. Pure counting; the caller refuses.
+// address, bytes of requests and answers. Pure counting; the caller refuses.
 #ifndef GATEWAYD_LIMITS_H
 #define GATEWAYD_LIMITS_H
 
@@ -12,6 +12,7 @@ struct sockaddr;
 struct limits {
 	uint64_t connections, connections_max;
 	uint64_t buffered, buffered_max;
+	const size_t *unsent; // bytes that peers have still to take count, too; NULL: none
 	uint64_t per_source_max;
 	struct idmap sources; // address key -> number of connections
 };

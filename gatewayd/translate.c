@@ -73,6 +73,19 @@ take_model(struct translation *t, const struct request *r, const struct plan_att
 	m->betas = c->betas;
 }
 
+// False: the worker may not hold this much.
+static bool
+count(struct translation *t)
+{
+	size_t now = t->body.cap + t->out.cap;
+	if (now <= t->counted)
+		limits_unbuffer(&t->w->limits, t->counted - now);
+	else if (!limits_buffer(&t->w->limits, now - t->counted))
+		return !(t->crowded = true);
+	t->counted = now;
+	return true;
+}
+
 static void
 take_headers(struct translation *t, const struct request *r)
 {
@@ -115,10 +128,9 @@ begin(struct translation *t, enum dialect_pair pair, const struct request *r,
 	t->d = dialect_new(&q, &t->body, &t->fault);
 	if (t->d == NULL)
 		return refuse(f, 400, t->fault.code, view_of(t->fault.message));
-	if (!limits_buffer(&t->w->limits, t->body.cap))
+	if (!count(t))
 		return refuse(f, 503, "overloaded",
 		    VIEW("The gateway holds as many requests as it can; retry."));
-	t->counted = t->body.cap;
 	t->body_len = t->body.len;
 	t->native_answer = pair == DIALECT_MODEL_IN_BODY || pair == DIALECT_VERSION_IN_BODY;
 	SHA256((const uint8_t *)t->body.p, t->body.len, t->sha256);
@@ -169,9 +181,8 @@ translate_begin(struct translation **t, struct worker *w, const struct request *
 void
 translate_drop_body(struct translation *t)
 {
-	limits_unbuffer(&t->w->limits, t->counted);
-	t->counted = 0;
 	buf_free(&t->body);
+	(void)count(t);
 }
 
 static void
@@ -193,8 +204,8 @@ translate_end(struct translation **tp)
 		return;
 	end_parsing(t);
 	dialect_free(t->d);
-	translate_drop_body(t);
 	buf_free(&t->out);
+	translate_drop_body(t);
 	catalog_unref(t->catalogue);
 	plan_unref(t->plan);
 	free(t);
@@ -219,7 +230,8 @@ translate_answer(struct translation *t, struct view body)
 {
 	set_scope(t);
 	buf_clear(&t->out);
-	return dialect_answer(t->d, body, &t->out);
+	bool good = dialect_answer(t->d, body, &t->out);
+	return count(t) && good;
 }
 
 void
@@ -270,18 +282,24 @@ translate_feed(struct translation *t, struct view in)
 		if (t->sse) {
 			enum sse_result r = sse_feed(&t->in.sse, in.p, in.len, &used);
 			if (r != SSE_EVENT)
-				return r == SSE_NEED_MORE && !t->out.failed;
+				return count(t) && r == SSE_NEED_MORE && !t->out.failed;
 			on_sse(t);
 		} else {
 			enum eventstream_result r =
 			    eventstream_feed(&t->in.es, in.p, in.len, &used);
 			if (r != EVENTSTREAM_MESSAGE)
-				return r == EVENTSTREAM_NEED_MORE && !t->out.failed;
+				return count(t) && r == EVENTSTREAM_NEED_MORE && !t->out.failed;
 			on_message(t);
 		}
 		in.p += used;
 		in.len -= used;
 	}
+}
+
+bool
+translate_crowded(const struct translation *t)
+{
+	return t->crowded;
 }
 
 enum dialect_end

@@ -31,7 +31,8 @@ struct translation {
 	struct facts *facts;
 	struct catalog *catalogue; // d borrows from these two
 	struct plan *plan;
-	size_t counted;		    // bytes of body that the worker's limits know of
+	size_t counted;		    // bytes of body and out that the worker's limits know of
+	bool crowded;		    // they did not allow more
 	struct dialect_fault fault; // what a failure's texts point into
 	enum dialect_end end;
 	bool parsing, sse; // what `in` holds
@@ -54,6 +55,9 @@ void translate_drop_body(struct translation *t);
 
 // Whether the answer has to be translated; t may be NULL.
 bool translate_answers(const struct translation *t);
+
+// The worker holds as much as it may: why an answer or a feed was refused.
+bool translate_crowded(const struct translation *t);
 
 // A whole answer of success; out holds the client's. false: dialect_failure(d) says why, or
 // it is not what the API promises.

@@ -32,6 +32,7 @@ struct wire {
 	struct evbuffer *out; // NULL until the first write
 	uint8_t *kept;	      // bytes that on_read did not take
 	size_t kept_len;
+	size_t counted; // of out, in ws->unsent
 	bool dead;	// wire_free was called
 	bool closed;	// on_closed was called
 	bool handshake; // TLS: not finished yet
@@ -47,6 +48,7 @@ TAILQ_HEAD(wire_list, wire);
 struct wires {
 	struct event_base *base;
 	struct event *sweep;
+	size_t unsent;
 	struct wire_list dirty; // to be flushed, or freed, at the end of this turn
 	uint8_t scratch[SCRATCH_LEN];
 };
@@ -110,6 +112,20 @@ wires_free(struct wires *ws)
 	free(ws);
 }
 
+const size_t *
+wires_unsent(const struct wires *ws)
+{
+	return &ws->unsent;
+}
+
+static void
+count(struct wire *w)
+{
+	size_t now = wire_backlog(w);
+	w->ws->unsent = w->ws->unsent - w->counted + now;
+	w->counted = now;
+}
+
 // --- life ----------------------------------------------------------------------
 
 struct wire *
@@ -144,6 +160,7 @@ wire_free(struct wire *w)
 	if (w->out != NULL)
 		evbuffer_free(w->out);
 	w->out = NULL;
+	count(w);
 	free(w->kept);
 	w->kept = NULL;
 	SSL_free(w->ssl);
@@ -344,6 +361,7 @@ wire_write(struct wire *w, const void *p, size_t len)
 		BUG("out of memory");
 	if (evbuffer_add(w->out, p, len) != 0)
 		BUG("out of memory");
+	count(w);
 	mark(w);
 }
 
@@ -363,6 +381,7 @@ tls_write(struct wire *w)
 	int n = SSL_write(w->ssl, record, (int)have);
 	if (n > 0) {
 		evbuffer_drain(w->out, (size_t)n);
+		count(w);
 		return true;
 	}
 	switch (SSL_get_error(w->ssl, n)) {
@@ -381,6 +400,7 @@ static bool
 plain_write(struct wire *w)
 {
 	int n = evbuffer_write(w->out, w->fd);
+	count(w);
 	if (n > 0)
 		return true;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))

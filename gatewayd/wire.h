@@ -33,6 +33,8 @@ struct wire_ops {
 
 struct wires *wires_new(struct event_base *base);
 void wires_free(struct wires *ws);
+// Bytes written to all of them and not yet gone; valid as long as ws.
+const size_t *wires_unsent(const struct wires *ws);
 
 // Takes ownership of fd and ssl (NULL: plain; else a fresh server-side session).
 // ops must outlive the wire.

@@ -111,6 +111,7 @@ make(struct parts *p, const struct worker_start *s)
 	w->pool = pool_new(w);
 	worker_graves(w);
 	limits_init(&w->limits, s->config);
+	w->limits.unsent = wires_unsent(w->wires);
 	w->http_limits = (struct http_limits){
 	    .head_max = (uint32_t)s->config->limits.header_bytes,
 	    .start_line_max = (uint32_t)MIN(s->config->limits.header_bytes, 16384U),

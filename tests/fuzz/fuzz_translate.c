@@ -53,7 +53,7 @@ run(enum dialect_pair pair, struct view wire, size_t step, struct result *res)
 	static const char body[] = "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":"
 				   "\"user\",\"content\":\"q\"}],"
 				   "\"stream\":true}";
-	static struct worker w;
+	static struct worker w = {.limits = {.buffered_max = 1U << 30}};
 	struct facts facts;
 	struct dialect_fault f;
 	struct dialect_request r = {.pair = pair,

@@ -513,6 +513,7 @@ gw_setup(void **state)
 	w->pool = pool_new(w);
 	worker_graves(w);
 	limits_init(&w->limits, c);
+	w->limits.unsent = wires_unsent(w->wires);
 	w->http_limits = http_limits_default;
 	TAILQ_INIT(&w->clients);
 	TAILQ_INIT(&w->exchanges);

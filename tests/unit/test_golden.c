@@ -242,7 +242,7 @@ put_wire(enum dialect_pair pair, const char *events, struct buf *wire)
 static void
 run_stream(const struct golden *g, struct view wire, size_t cut, const char *want, bool print)
 {
-	struct worker w = {0};
+	struct worker w = {.limits = {.buffered_max = 1U << 30}};
 	struct facts facts;
 	struct dialect_fault f;
 	struct translation *t = calloc(1, sizeof(*t));

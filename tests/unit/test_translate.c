@@ -13,7 +13,7 @@
 #include "gatewayd/translate.h"
 #include "gatewayd/worker.h"
 
-static struct worker worker;
+static struct worker worker = {.limits = {.buffered_max = 1U << 30}};
 static struct facts facts;
 
 static struct translation *

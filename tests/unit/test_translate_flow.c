@@ -139,6 +139,29 @@ test_too_large(void **state)
 	expect("HTTP/1.1 502");
 }
 
+// What is translated counts, be it whole, of a stream, or not yet taken by the client.
+static void
+test_memory_is_counted(void **state)
+{
+	(void)state;
+	to_messages(0);
+	uint64_t lane = ask(ASK);
+	gw.w.limits.buffered_max = gw.w.limits.buffered + strlen(MESSAGE);
+	answer(lane, 200, "Content-Type: application/json\r\n", MESSAGE);
+	gw_read("as many answers as it can");
+	expect("HTTP/1.1 503");
+	gw_settle();
+	gw.w.limits.buffered_max = 1U << 30;
+	lane = ask(ASK_STREAM);
+	gw.w.limits.buffered_max = gw.w.limits.buffered;
+	gw_plain(lane, STREAM_HEAD);
+	chunk(lane, START);
+	gw_read("as many answers as it can");
+	expect("HTTP/1.1 503");
+	gw_settle();
+	assert_int_equal(gw.w.limits.buffered, 0);
+}
+
 // --- errors --------------------------------------------------------------------------
 
 static void
@@ -429,8 +452,9 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, gw_setup, gw_teardown)
 	const struct CMUnitTest tests[] = {T(test_whole), T(test_renamed), T(test_azure),
-	    T(test_dropped_and_strict), T(test_broken_whole), T(test_too_large), T(test_errors),
-	    T(test_cannot_be_translated), T(test_stream), T(test_stream_error_after_content),
-	    T(test_stream_cut), T(test_heartbeat), T(test_client_leaves), T(test_back_pressure)};
+	    T(test_dropped_and_strict), T(test_broken_whole), T(test_too_large),
+	    T(test_memory_is_counted), T(test_errors), T(test_cannot_be_translated), T(test_stream),
+	    T(test_stream_error_after_content), T(test_stream_cut), T(test_heartbeat),
+	    T(test_client_leaves), T(test_back_pressure)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
