@@ -333,3 +333,13 @@ mp_utf8_valid(const char *s, size_t len)
 	}
 	return true;
 }
+
+size_t
+mp_utf8_cut(struct view text, size_t max)
+{
+	if (text.len <= max)
+		return text.len;
+	while (max > 0 && ((unsigned char)text.p[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}

@@ -63,6 +63,8 @@ bool mp_in_done(const struct mp_in *in) MUST_CHECK;
 
 // RFC 3629 check: no surrogates, no overlong forms, at most U+10FFFF.
 bool mp_utf8_valid(const char *p, size_t len);
+// How much of valid UTF-8 fits into max bytes without half a character at the end.
+size_t mp_utf8_cut(struct view text, size_t max);
 // How many bytes at p are ASCII characters that mean nothing in a JSON string: no quote, no
 // backslash, no control character. Looks at eight at a time and may stop before the end of
 // the run, so the caller goes on byte by byte from there.

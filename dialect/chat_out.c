@@ -10,7 +10,7 @@
 static void
 copy_clipped(char *dst, size_t size, struct view v)
 {
-	size_t n = MIN(v.len, size - 1);
+	size_t n = mp_utf8_cut(v, size - 1);
 	if (n > 0)
 		memcpy(dst, v.p, n);
 	dst[n] = '\0';

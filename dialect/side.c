@@ -81,9 +81,7 @@ side_header(struct dialect *d, enum header_id id, struct view value)
 static void
 keep(char *dst, size_t size, struct view v)
 {
-	size_t n = MIN(v.len, size - 1);
-	while (n > 0 && n < v.len && ((unsigned char)v.p[n] & 0xc0) == 0x80)
-		n--;
+	size_t n = mp_utf8_cut(v, size - 1);
 	bool text = mp_utf8_valid(v.p, n);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)v.p[i];

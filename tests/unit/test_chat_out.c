@@ -223,6 +223,9 @@ test_provider_id_and_model(void **state)
 	memset(longer, 'x', sizeof(longer));
 	chat_out_id(&x.o, (struct view){longer, sizeof(longer)});
 	assert_int_equal(strlen(x.o.id), sizeof(x.o.id) - 1);
+	memcpy(longer + sizeof(x.o.id) - 2, "\xc3\xa9", 2); // no half of a character
+	chat_out_id(&x.o, (struct view){longer, sizeof(longer)});
+	assert_int_equal(strlen(x.o.id), sizeof(x.o.id) - 2);
 	chat_out_id(&x.o, VIEW("resp_1"));
 	chat_out_model(&x.o, VIEW("gemini-x"));
 	chat_out_finish(&x.o, "stop", NULL, &x.out);

@@ -109,6 +109,18 @@ test_utf8(void **state)
 }
 
 static void
+test_utf8_cut(void **state)
+{
+	(void)state;
+	struct view v = VIEW("a\xc2\x80"
+			     "b\xf0\x90\x80\x80");
+	static const size_t cut[] = {0, 1, 1, 3, 4, 4, 4, 4, 8, 8};
+	for (size_t max = 0; max < ARRAY_LEN(cut); max++)
+		assert_int_equal(mp_utf8_cut(v, max), cut[max]);
+	assert_int_equal(mp_utf8_cut((struct view){.p = NULL, .len = 0}, 4), 0);
+}
+
+static void
 test_plain_run(void **state)
 {
 	(void)state;
@@ -148,6 +160,7 @@ main(void)
 	    cmocka_unit_test(test_long_forms_refused),
 	    cmocka_unit_test(test_strings),
 	    cmocka_unit_test(test_utf8),
+	    cmocka_unit_test(test_utf8_cut),
 	    cmocka_unit_test(test_plain_run),
 	    cmocka_unit_test(test_views),
 	};
