@@ -104,8 +104,8 @@ test_google_refusals(void **state)
 	    "{\"access_token\":\"a\\r\\nx: y\",\"expires_in\":3599,\"token_type\":\"Bearer\"}",
 	    "{\"access_token\":\"a\\u000d\",\"expires_in\":3599,\"token_type\":\"Bearer\"}",
 	    "{\"access_token\":\"\xc5\xbe\",\"expires_in\":3599,\"token_type\":\"Bearer\"}",
-	    "{\"access_token\":\"a\",\"access_token\":\"b\",\"expires_in\":3599,"
-	    "\"token_type\":\"Bearer\"}",
+	    ("{\"access_token\":\"a\",\"access_token\":\"b\",\"expires_in\":3599,"
+	     "\"token_type\":\"Bearer\"}"),
 	    "{\"access_token\":\"t\",\"expires_in\":3599,\"token_type\":\"Bearer\"} x"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		answer(EXCHANGE_GOOGLE_TOKEN, "200 OK" JSON, bad[i]);

@@ -243,8 +243,8 @@ answers_are_read(void **state)
 	    "<R>&bogus;</R>", "<R>&#0;</R>", "<R>&#xfffffff;</R>", "<R>text<S/></R>",
 	    "<a><a><a><a><a><a><a><a><a></a></a></a></a></a></a></a></a></a>",
 	    "<R><S><Credentials><AccessKeyId>A</AccessKeyId></Credentials></S></R>",
-	    "<R><S><Credentials><AccessKeyId>A</AccessKeyId><AccessKeyId>B</AccessKeyId>"
-	    "</Credentials></S></R>"};
+	    ("<R><S><Credentials><AccessKeyId>A</AccessKeyId><AccessKeyId>B</AccessKeyId>"
+	     "</Credentials></S></R>")};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		if (read_xml(bad[i], &m) == 0)
 			fail_msg("accepted: %s", bad[i]);
