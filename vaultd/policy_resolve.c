@@ -246,6 +246,11 @@ arn_place(struct view arn, struct view *id_r)
 	*id_r = (struct view){0};
 	if (!arn_field(arn, 5, &what))
 		return false;
+	// A kind and one id: what has more parts is not an ARN that we understand.
+	const char *slash = memchr(what.p, '/', what.len);
+	if (slash == NULL ||
+	    memchr(slash + 1, '/', what.len - (size_t)(slash + 1 - what.p)) != NULL)
+		return false;
 	if (grammar_begins(what, profile)) {
 		*id_r = (struct view){what.p + skip, what.len - skip};
 		return true;

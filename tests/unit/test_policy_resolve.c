@@ -331,6 +331,8 @@ test_residency(void **state)
 		POLICY_FIT_NO_PROFILE},
 	    {"none", ARN "default-prompt-router/x:imported-model/x", POLICY_FIT_NO_PROFILE},
 	    {"geo", "arn:aws:bedrock:eu-central-1:foundation-model/x", POLICY_FIT_NO_PROFILE},
+	    {"geo", ARN "foundation-model/x:inference-profile/global.anthropic.claude",
+		POLICY_FIT_NO_PROFILE},
 	    {"global", "global." SONNET, POLICY_FIT_GOOD},
 	    {"auto", "global." SONNET, POLICY_FIT_GOOD},
 	};
