@@ -60,7 +60,7 @@ is "and that it cannot be read" err '/nonexistent: No such file'
 is "no JSON at all: exit 1" bash -c "echo AIzaNoJson | '$SP' credential add x --provider vertex 2>'$WORK/err'; [ \$? = 1 ]"
 is "it says to give the whole file" err 'no JSON .*give the file whole'
 is "and not what was in it" lacks AIzaNoJson "$WORK/err"
-is "up with an AWS file of another provider: exit 2" run 2 timeout 20 "$SP" up --provider gemini --aws-json x --dir "$WORK/d"
+is "up with an AWS file of another provider: exit 2" run 2 timeout 20 "$SP" up --provider gemini --aws-json x --dir "$WORK/d" --listen 127.0.0.1:0
 is "a role without a key: exit 2" run 2 "$SP" credential add x --provider bedrock --region us-east-1 --role-arn arn:aws:iam::123456789012:role/r
 is "it names both ways on" err 'access key id.*subject'
 printf 'credentials:\n  - name: a\n    provider: openai\n    secret: sk-in-the-file\n' >"$WORK/bad.yaml"
