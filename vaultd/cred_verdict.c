@@ -51,63 +51,73 @@ at_sts(const struct cred_facts *f)
 
 // --- nothing came from the provider ----------------------------------------------------
 
+enum place { NOWHERE, HOST, NAME, REGION };
+
+// What our own side said instead of an answer, and the fix: one text, with a value of the
+// credential's in its middle.
+static const struct own_word {
+	const char *ours, *outcome;
+	enum error_class class_id;
+	const char *before;
+	enum place place;
+	const char *after;
+} own_words[] = {
+    {"audit_unavailable", "audit_unavailable", CLASS_SERVER,
+	"Start sallyport-auditd (sallyport status tells what is wrong with it): no key is used "
+	"without an audit record.",
+	NOWHERE, ""},
+    {"no_gateway", "no_gateway", CLASS_SERVER,
+	"Start sallyport-gatewayd: it makes the connection, the vault cannot.", NOWHERE, ""},
+    {"tls_failed", "tls", CLASS_SERVER, "Something answers for ", HOST,
+	" with a certificate that is not its own: if that is your server or proxy, name its CA "
+	"(--ca FILE); if not, find out who it is."},
+    {"leak", "leak", CLASS_SERVER, "", HOST,
+	" sends the key back in its answers: rotate the key, and do not use this host."},
+    {"clock_skew", "clock_skew", CLASS_AUTH,
+	"Set this host's clock right (NTP): it is more than 15 minutes off, and no signature is "
+	"accepted so.",
+	NOWHERE, ""},
+    {"unusable_key", "bad_key", CLASS_AUTH,
+	"The stored private key cannot sign: give it again, from the file as the provider made "
+	"it (sallyport credential rotate ",
+	NAME, ")."},
+    {"no_issuer", "no_issuer", CLASS_CLIENT,
+	"Give the issuer its public URL first (sallyport issuer set https://HOST/PATH), and "
+	"publish its documents there.",
+	NOWHERE, ""},
+    {"bad_region", "wrong_region", CLASS_CLIENT, "Give the credential a region: --region REGION.",
+	NOWHERE, ""},
+    {"profile_needed", "profile_needed", CLASS_NOT_FOUND,
+	"No inference profile that this credential may use serves the model in ", REGION,
+	": change its --profile (auto, global, geo or a prefix such as eu), or its region."},
+    {"vault_busy", "vault_busy", CLASS_SERVER, "Test again in a moment.", NOWHERE, ""},
+    {"sealer_died", "vault_busy", CLASS_SERVER, "Test again in a moment.", NOWHERE, ""},
+    {"credential_changed", "vault_busy", CLASS_SERVER, "Test again in a moment.", NOWHERE, ""},
+};
+
+static const char *
+value_at(const struct cred_facts *f, enum place p)
+{
+	return p == HOST ? f->host : p == NAME ? f->name : p == REGION ? f->region : "";
+}
+
 static void
 not_answered(const struct cred_facts *f, struct cred_verdict *v)
 {
-	const char *c = f->ours;
-	if (strcmp(c, "audit_unavailable") == 0)
-		say(v, c, CLASS_SERVER,
-		    "Start sallyport-auditd (sallyport status tells what is wrong with it): no key "
-		    "is "
-		    "used without an audit record.");
-	else if (strcmp(c, "no_gateway") == 0)
-		say(v, c, CLASS_SERVER,
-		    "Start sallyport-gatewayd: it makes the connection, the vault cannot.");
-	else if (strcmp(c, "tls_failed") == 0)
-		say(v, "tls", CLASS_SERVER,
-		    "Something answers for %s with a certificate that is not its own: if that is "
-		    "your "
-		    "server or proxy, name its CA (--ca FILE); if not, find out who it is.",
-		    f->host);
-	else if (strcmp(c, "leak") == 0)
-		say(v, c, CLASS_SERVER,
-		    "%s sends the key back in its answers: rotate the key, and do not use this "
-		    "host.",
-		    f->host);
-	else if (strcmp(c, "clock_skew") == 0)
-		say(v, c, CLASS_AUTH,
-		    "Set this host's clock right (NTP): it is more than 15 minutes off, and no "
-		    "signature is accepted so.");
-	else if (strcmp(c, "unusable_key") == 0)
-		say(v, "bad_key", CLASS_AUTH,
-		    "The stored private key cannot sign: give it again, from the file as the "
-		    "provider "
-		    "made it (sallyport credential rotate %s).",
-		    f->name);
-	else if (strcmp(c, "no_issuer") == 0)
-		say(v, c, CLASS_CLIENT,
-		    "Give the issuer its public URL first (sallyport issuer set "
-		    "https://HOST/PATH), and "
-		    "publish its documents there.");
-	else if (strcmp(c, "bad_region") == 0)
-		say(v, "wrong_region", CLASS_CLIENT,
-		    "Give the credential a region: --region REGION.");
-	else if (strcmp(c, "profile_needed") == 0)
-		say(v, c, CLASS_NOT_FOUND,
-		    "No inference profile that this credential may use serves the model in %s: "
-		    "change "
-		    "its --profile (auto, global, geo or a prefix such as eu), or its region.",
-		    f->region);
-	else if (strcmp(c, "vault_busy") == 0 || strcmp(c, "sealer_died") == 0 ||
-		 strcmp(c, "credential_changed") == 0)
-		say(v, "vault_busy", CLASS_SERVER, "Test again in a moment.");
-	else // provider_unreachable, connection_lost, timeout
-		say(v, "network", CLASS_SERVER,
-		    "See that the gateway's machine resolves and reaches %s on its port (DNS, "
-		    "firewall, "
-		    "egress proxy)%s%s%s.",
-		    f->host, f->region[0] == '\0' ? "" : ", and that the region ", f->region,
-		    f->region[0] == '\0' ? "" : " exists");
+	for (size_t i = 0; i < ARRAY_LEN(own_words); i++) {
+		const struct own_word *w = &own_words[i];
+		if (strcmp(f->ours, w->ours) != 0)
+			continue;
+		say(v, w->outcome, w->class_id, "%s%s%s", w->before, value_at(f, w->place),
+		    w->after);
+		return;
+	}
+	// provider_unreachable, connection_lost, timeout
+	bool region = f->region[0] != '\0';
+	say(v, "network", CLASS_SERVER,
+	    "See that the gateway's machine resolves and reaches %s on its port (DNS, firewall, "
+	    "egress proxy)%s%s%s.",
+	    f->host, region ? ", and that the region " : "", f->region, region ? " exists" : "");
 }
 
 // --- by its words ----------------------------------------------------------------------
